@@ -1,0 +1,233 @@
+import type { Database } from 'better-sqlite3';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource, DataSourceOptions } from 'typeorm';
+import type { ReserveRequest } from '../../../core/backend.js';
+import type { TaskCounts } from '../../../core/capabilities/counting-backend.js';
+import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
+import type { Clock } from '../../../core/clock.js';
+import type { ResultStatus, StoredError, StoredResult } from '../../../core/result.js';
+import type { StoredTask } from '../../../core/task.js';
+import { BackendError } from '../../../errors/backend.error.js';
+import { SitqError } from '../../../errors/sitq.error.js';
+import type { WriteBatch, WriteKind } from '../write-batch.js';
+import type { Write } from '../write.js';
+import type { Dialect } from './dialect.js';
+import { SqliteClaim } from './sqlite.claim.js';
+import { prepareStatements, type SqliteStatements } from './sqlite.statements.js';
+import { SqliteWrites } from './sqlite.writes.js';
+
+/** How long SQLite itself waits for a lock, with the event loop standing still. */
+const BUSY_TIMEOUT = 20;
+const WAL_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * SQLite through the better-sqlite3 handle of a TypeORM DataSource. Every batch is one
+ * synchronous `BEGIN IMMEDIATE ... COMMIT` without an await inside; a deferred BEGIN would fail
+ * with SQLITE_BUSY_SNAPSHOT as soon as another process writes between its read and its write.
+ */
+export class SqliteDialect implements Dialect {
+  private db!: Database;
+  private statements!: SqliteStatements;
+  private claims!: SqliteClaim;
+  private writes!: SqliteWrites;
+  private synchronous: 'FULL' | 'NORMAL' | undefined;
+
+  constructor(
+    private readonly database: string,
+    private readonly durability: 'full' | 'relaxed',
+    private readonly clock: Clock,
+  ) {}
+
+  dataSourceOptions(): DataSourceOptions {
+    return {
+      type: 'better-sqlite3',
+      database: this.database,
+      timeout: BUSY_TIMEOUT,
+      prepareDatabase: (db: Database) => {
+        db.pragma('journal_mode = WAL');
+        db.pragma(`journal_size_limit = ${WAL_LIMIT}`);
+      },
+    };
+  }
+
+  /** Creates the file before SQLite does, because SQLite would let everybody read it. */
+  async prepare(): Promise<void> {
+    if (this.database === ':memory:') return;
+    try {
+      mkdirSync(dirname(this.database), { recursive: true });
+      closeSync(openSync(this.database, 'a', 0o600));
+    } catch (error) {
+      throw new BackendError(
+        `The database file ${this.database} cannot be opened for writing: ${String(error)}. ` +
+          `Give a writable path: forRoot({ database: '...' }).`,
+        { cause: error },
+      );
+    }
+  }
+
+  async withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
+    const db = handleOf(dataSource);
+    for (let round = 0; ; round += 1) {
+      try {
+        db.exec('BEGIN IMMEDIATE');
+        break;
+      } catch (error) {
+        if (!this.isContention(error) || round > 1000) throw error;
+        await sleep(5 + Math.random() * 45);
+      }
+    }
+    try {
+      await work();
+      db.exec('COMMIT');
+    } finally {
+      if (db.inTransaction) db.exec('ROLLBACK');
+    }
+  }
+
+  attach(dataSource: DataSource): void {
+    this.db = handleOf(dataSource);
+    this.statements = prepareStatements(this.db);
+    this.claims = new SqliteClaim(this.statements);
+    this.writes = new SqliteWrites(this.statements, this.claims, this.clock);
+  }
+
+  /** Leaves a small WAL behind; what it holds is safe already. */
+  detach(): void {
+    if (this.db?.open) this.db.pragma('optimize');
+  }
+
+  commit(batch: WriteBatch): void {
+    if (batch.onlyClaims && !this.isAnythingReady(batch)) {
+      for (const write of batch.claim) write.outcome = [];
+      return;
+    }
+    this.synchronize(batch.acknowledges && this.durability === 'full' ? 'FULL' : 'NORMAL');
+    this.statements.begin.run();
+    try {
+      this.apply(batch);
+      this.statements.commit.run();
+    } catch (error) {
+      if (this.db.inTransaction) this.statements.rollback.run();
+      throw error;
+    }
+  }
+
+  private apply(batch: WriteBatch): void {
+    for (const kind of Object.keys(batch) as WriteKind[]) {
+      const writes = batch[kind] as Write<unknown, unknown>[];
+      const perform = this.writes[kind] as (input: unknown) => unknown;
+      for (const write of writes) this.applyOne(write, perform);
+    }
+  }
+
+  /** A mistake in one write is its own; a failing disk is everybody's. */
+  private applyOne(write: Write<unknown, unknown>, perform: (input: unknown) => unknown): void {
+    write.error = undefined;
+    try {
+      write.outcome = perform(write.input);
+    } catch (error) {
+      if (!this.db.inTransaction || !isOwnMistake(error)) throw error;
+      write.error = error instanceof SitqError ? error : this.toBackendError(error);
+    }
+  }
+
+  private isAnythingReady(batch: WriteBatch): boolean {
+    const now = this.clock.now();
+    return batch.claim.some(({ input }) => this.claims.isAnythingReady(input.request, now));
+  }
+
+  /** Only what was promised pays for an fsync; losing a claim merely means claiming again. */
+  private synchronize(level: 'FULL' | 'NORMAL'): void {
+    if (this.synchronous === level) return;
+    this.db.pragma(`synchronous = ${level}`);
+    this.synchronous = level;
+  }
+
+  async findTask(taskId: string): Promise<StoredTask | null> {
+    return (this.statements.task.get(taskId) as StoredTask | undefined) ?? null;
+  }
+
+  async findResult(taskId: string): Promise<StoredResult | null> {
+    const row = this.statements.result.get(taskId);
+    if (!row) return null;
+    return {
+      taskId,
+      status: RESULT_STATUS[row.status] ?? 'pending',
+      value: row.result,
+      error: row.error === null ? null : (JSON.parse(row.error) as StoredError),
+      createdAt: row.createdAt,
+      completedAt: row.finishedAt,
+    };
+  }
+
+  async findLog(taskId: string): Promise<LogLine[] | null> {
+    if (this.statements.status.get(taskId) === undefined) return null;
+    return this.statements.log.all(taskId) as LogLine[];
+  }
+
+  async findCancelRequests(workerId: string): Promise<string[]> {
+    return this.statements.cancelRequests.all(workerId);
+  }
+
+  async findNextEta(request: ReserveRequest): Promise<number | null> {
+    return this.claims.nextEta(request, this.clock.now());
+  }
+
+  async count(): Promise<TaskCounts> {
+    const counts = { queued: 0, running: 0, blocked: 0, completed: 0, failed: 0, cancelled: 0 };
+    const now = this.clock.now();
+    for (const { status, n } of this.statements.countByStatus.all()) {
+      counts[status as keyof typeof counts] = n;
+    }
+    return {
+      ...counts,
+      scheduled: this.statements.countScheduled.get(now) ?? 0,
+      stuck: this.statements.countStuck.get(now) ?? 0,
+    };
+  }
+
+  isContention(error: unknown): boolean {
+    return codeOf(error).startsWith('SQLITE_BUSY');
+  }
+
+  toBackendError(error: unknown): BackendError {
+    if (error instanceof BackendError) return error;
+    const code = codeOf(error);
+    const transient = TRANSIENT.some((prefix) => code.startsWith(prefix));
+    const message = error instanceof Error ? error.message : String(error);
+    return new BackendError(`SQLite refused: ${message}${code && ` (${code})`}.`, {
+      cause: error,
+      transient,
+    });
+  }
+}
+
+const RESULT_STATUS: Readonly<Record<string, ResultStatus>> = {
+  completed: 'success',
+  failed: 'failed',
+  cancelled: 'cancelled',
+};
+
+const TRANSIENT = ['SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM'];
+const OWN_MISTAKE = ['SQLITE_CONSTRAINT', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH', 'SQLITE_RANGE'];
+
+function isOwnMistake(error: unknown): boolean {
+  const code = codeOf(error);
+  return (
+    error instanceof SitqError ||
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    OWN_MISTAKE.some((prefix) => code.startsWith(prefix))
+  );
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+function handleOf(dataSource: DataSource): Database {
+  return (dataSource.driver as unknown as { databaseConnection: Database }).databaseConnection;
+}

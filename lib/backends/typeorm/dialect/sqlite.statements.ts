@@ -1,0 +1,182 @@
+import type { Database, Statement } from 'better-sqlite3';
+
+/** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
+export const ROWS_PER_INSERT = 25;
+
+/** Lines kept per task. */
+const MAX_LOG_LINES = 1000;
+
+const INSERT = `INSERT INTO sitq_task
+  (id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at) VALUES `;
+const ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+const ON_CONFLICT = ' ON CONFLICT (id) DO NOTHING';
+
+const RESERVED = `id, name, queue, payload, priority, eta, max_attempts AS maxAttempts, timeout, backoff,
+  meta, created_at AS createdAt, attempt, lease`;
+
+const HELD = `id = ? AND lease = ? AND status = 'running'`;
+
+/** Columns of a claimable task in the order in which a claim walks them. */
+const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
+
+/**
+ * Every statement of the SQLite dialect, prepared once: constant texts, none collected while the
+ * connection lives.
+ */
+export function prepareStatements(db: Database) {
+  const sql = <P extends unknown[], R = unknown>(text: string) =>
+    db.prepare<P, R>(text) as Statement<P, R>;
+  return {
+    begin: sql<[]>('BEGIN IMMEDIATE'),
+    commit: sql<[]>('COMMIT'),
+    rollback: sql<[]>('ROLLBACK'),
+    savepoint: sql<[]>('SAVEPOINT tasks'),
+    release: sql<[]>('RELEASE tasks'),
+    rollbackTo: sql<[]>('ROLLBACK TO tasks'),
+
+    insertOne: sql(INSERT + ROW + ON_CONFLICT),
+    insertMany: sql(INSERT + Array(ROWS_PER_INSERT).fill(ROW).join(', ') + ON_CONFLICT),
+    same: sql<[string, string, string], number>(
+      'SELECT 1 FROM sitq_task WHERE id = ? AND name = ? AND payload = ?',
+    ).pluck(),
+
+    nextLane: sql<[string, string, number], [string, string, number]>(
+      `SELECT queue, name, priority FROM sitq_task
+       WHERE status = 'queued' AND (queue, name, priority) > (?, ?, ?)
+       ORDER BY queue, name, priority LIMIT 1`,
+    ).raw(),
+    ready: sql(
+      `SELECT seq, ${RESERVED} FROM sitq_task
+       WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
+    ),
+    firstEta: sql<[string, string, number, number], number>(
+      `SELECT eta FROM sitq_task WHERE ${LANE} AND eta > ? ORDER BY eta LIMIT 1`,
+    ).pluck(),
+    claim: sql<[string, number, number, string]>(
+      `UPDATE sitq_task SET status = 'running', attempt = attempt + 1, lease = lease + 1,
+         worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)
+       WHERE seq IN (SELECT value FROM json_each(?))`,
+    ),
+
+    complete: sql<[string | null, number, string, number]>(
+      `UPDATE sitq_task SET status = 'completed', result = ?, error = NULL, finished_at = ? WHERE ${HELD}`,
+    ),
+    fail: sql<[string, number, string, number]>(
+      `UPDATE sitq_task SET status = 'failed', error = ?, finished_at = ? WHERE ${HELD}`,
+    ),
+    endCancelled: sql<[string | null, number, string, number]>(
+      `UPDATE sitq_task SET status = 'cancelled', error = ?, finished_at = ? WHERE ${HELD}`,
+    ),
+    // A cancel that the handler did not live to see still holds.
+    requeue: sql<[number, number, number | null, string | null, string, number]>(
+      `UPDATE sitq_task SET
+         status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+         finished_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE ? END,
+         attempt = attempt - ?, eta = coalesce(?, eta), error = coalesce(?, error), worker_id = NULL
+       WHERE ${HELD}`,
+    ),
+    reschedule: sql<[number | null, string | null, string]>(
+      `UPDATE sitq_task SET eta = coalesce(?, eta), error = coalesce(?, error) WHERE id = ? AND status = 'queued'`,
+    ),
+    cancelWaiting: sql<[number, string]>(
+      `UPDATE sitq_task SET status = 'cancelled', finished_at = ?
+       WHERE id = ? AND status IN ('queued', 'blocked')`,
+    ),
+    requestCancel: sql<[number, string]>(
+      `UPDATE sitq_task SET cancel_requested_at = coalesce(cancel_requested_at, ?)
+       WHERE id = ? AND status = 'running'`,
+    ),
+    status: sql<[string], string>('SELECT status FROM sitq_task WHERE id = ?').pluck(),
+
+    heldSeq: sql<[string, number], number>(`SELECT seq FROM sitq_task WHERE ${HELD}`).pluck(),
+    setProgress: sql<[number, string]>(
+      `INSERT INTO sitq_progress (task_seq, value) VALUES (?, ?)
+       ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value`,
+    ),
+    addLine: sql<[number, number, number, string]>(
+      'INSERT INTO sitq_log (task_seq, attempt, at, line) VALUES (?, ?, ?, ?)',
+    ),
+    dropOldLines: sql<[number, number]>(
+      `DELETE FROM sitq_log WHERE task_seq = ? AND seq <=
+         (SELECT seq FROM sitq_log WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
+    ),
+
+    register: sql(
+      `INSERT OR REPLACE INTO sitq_worker
+         (id, host, pid, process_identity, queues, handlers, lease, expires_at, in_flight, stuck, started_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    renew: sql<[number, number, number, number, string]>(
+      'UPDATE sitq_worker SET lease = ?, expires_at = ?, in_flight = ?, stuck = ? WHERE id = ?',
+    ),
+    extend: sql<[number, string]>('UPDATE sitq_worker SET expires_at = ? + lease WHERE id = ?'),
+    workerExpiry: sql<[string], number>('SELECT expires_at FROM sitq_worker WHERE id = ?').pluck(),
+    workers: sql<
+      [],
+      { id: string; host: string; pid: number; identity: string | null; expiresAt: number }
+    >(
+      `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM sitq_worker`,
+    ),
+    retire: sql<[string]>('DELETE FROM sitq_worker WHERE id = ?'),
+    running: sql<
+      [],
+      {
+        seq: number;
+        id: string;
+        name: string;
+        workerId: string;
+        attempt: number;
+        maxAttempts: number;
+        cancelRequestedAt: number | null;
+      }
+    >(
+      `SELECT seq, id, name, worker_id AS workerId, attempt, max_attempts AS maxAttempts,
+         cancel_requested_at AS cancelRequestedAt
+       FROM sitq_task WHERE status = 'running' ORDER BY worker_id`,
+    ),
+    rescue: sql<[string, number | null, string | null, number]>(
+      `UPDATE sitq_task SET status = ?, finished_at = ?, error = coalesce(?, error), worker_id = NULL WHERE seq = ?`,
+    ),
+
+    task: sql<[string]>(
+      `SELECT ${RESERVED}, status, worker_id AS workerId, cancel_requested_at AS cancelRequestedAt,
+         started_at AS startedAt, finished_at AS finishedAt,
+         (SELECT value FROM sitq_progress WHERE task_seq = seq) AS progress
+       FROM sitq_task WHERE id = ?`,
+    ),
+    result: sql<
+      [string],
+      {
+        status: string;
+        result: string | null;
+        error: string | null;
+        createdAt: number;
+        finishedAt: number | null;
+      }
+    >(
+      `SELECT status, result, error, created_at AS createdAt, finished_at AS finishedAt
+       FROM sitq_task WHERE id = ?`,
+    ),
+    log: sql<[string]>(
+      `SELECT at, attempt, line FROM sitq_log
+       WHERE task_seq = (SELECT seq FROM sitq_task WHERE id = ?) ORDER BY seq`,
+    ),
+    cancelRequests: sql<[string], string>(
+      `SELECT id FROM sitq_task
+       WHERE status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
+    ).pluck(),
+    countByStatus: sql<[], { status: string; n: number }>(
+      `SELECT status, count(*) AS n FROM sitq_task WHERE finished_at IS NOT NULL GROUP BY status
+       UNION ALL SELECT 'queued', count(*) FROM sitq_task WHERE status = 'queued'
+       UNION ALL SELECT 'running', count(*) FROM sitq_task WHERE status = 'running'`,
+    ),
+    countScheduled: sql<[number], number>(
+      `SELECT count(*) FROM sitq_task WHERE status = 'queued' AND eta > ?`,
+    ).pluck(),
+    countStuck: sql<[number], number>(
+      'SELECT coalesce(sum(stuck), 0) FROM sitq_worker WHERE expires_at > ?',
+    ).pluck(),
+  };
+}
+
+export type SqliteStatements = ReturnType<typeof prepareStatements>;

@@ -1,0 +1,240 @@
+import type { Clock } from '../../../core/clock.js';
+import type { RescuedTask } from '../../../core/capabilities/leasing-backend.js';
+import { currentProcess, isProcessGone } from '../../../core/process-identity.js';
+import type { NewTask, ReservedTask, TaskStatus } from '../../../core/task.js';
+import { LeaseLostError } from '../../../errors/lease-lost.error.js';
+import { ValidationError } from '../../../errors/validation.error.js';
+import type { Verdict, WriteKind, WriteKinds } from '../write-batch.js';
+import type { SqliteClaim } from './sqlite.claim.js';
+import { ROWS_PER_INSERT, type SqliteStatements } from './sqlite.statements.js';
+
+type Apply = {
+  readonly [K in WriteKind]: (input: WriteKinds[K]['input']) => WriteKinds[K]['outcome'];
+};
+
+/** How long a worker that never registered may hold what it claims, in ms. */
+const STRANGERS_LEASE = 30_000;
+const COLUMNS_PER_ROW = 11;
+
+/** What each kind of write does inside the transaction. */
+export class SqliteWrites implements Apply {
+  /** Workers registered through this connection: for these, a missing row means a lost lease. */
+  private readonly registered = new Set<string>();
+
+  constructor(
+    private readonly statements: SqliteStatements,
+    private readonly claims: SqliteClaim,
+    private readonly clock: Clock,
+  ) {}
+
+  readonly insert = (tasks: readonly NewTask[]): void => {
+    const single = tasks.length === 1;
+    if (!single) this.statements.savepoint.run();
+    try {
+      this.insertRows(tasks);
+    } catch (error) {
+      if (!single) this.statements.rollbackTo.run();
+      throw error;
+    } finally {
+      if (!single) this.statements.release.run();
+    }
+  };
+
+  private insertRows(tasks: readonly NewTask[]): void {
+    let at = 0;
+    for (; tasks.length - at >= ROWS_PER_INSERT; at += ROWS_PER_INSERT) {
+      const values: unknown[] = new Array(ROWS_PER_INSERT * COLUMNS_PER_ROW);
+      for (let row = 0; row < ROWS_PER_INSERT; row += 1) {
+        fill(values, row * COLUMNS_PER_ROW, tasks[at + row]!);
+      }
+      const { changes } = this.statements.insertMany.run(values);
+      if (changes < ROWS_PER_INSERT) this.checkSame(tasks.slice(at, at + ROWS_PER_INSERT));
+    }
+    for (; at < tasks.length; at += 1) {
+      const values: unknown[] = new Array(COLUMNS_PER_ROW);
+      fill(values, 0, tasks[at]!);
+      if (this.statements.insertOne.run(values).changes === 0) this.checkSame([tasks[at]!]);
+    }
+  }
+
+  /** An id that exists already is the same enqueue repeated, or a mistake. */
+  private checkSame(tasks: readonly NewTask[]): void {
+    for (const { id, name, payload } of tasks) {
+      if (this.statements.same.get(id, name, payload) === undefined) {
+        throw new ValidationError(
+          `The id '${id}' belongs to another task already. Use an id once, or leave it out.`,
+          'id',
+          id,
+        );
+      }
+    }
+  }
+
+  readonly settle = ({ taskId, result }: WriteKinds['settle']['input']): Verdict => {
+    const now = this.clock.now();
+    const { complete, fail, endCancelled } = this.statements;
+    switch (result.status) {
+      case 'success':
+        return this.verdict(complete.run(result.value, now, taskId, result.lease), taskId);
+      case 'failed': {
+        const error = JSON.stringify(result.error);
+        return this.verdict(fail.run(error, now, taskId, result.lease), taskId);
+      }
+      case 'cancelled': {
+        const error = result.error ? JSON.stringify(result.error) : null;
+        return this.verdict(endCancelled.run(error, now, taskId, result.lease), taskId);
+      }
+    }
+  };
+
+  readonly change = ({ taskId, status, change }: WriteKinds['change']['input']): Verdict => {
+    const now = this.clock.now();
+    const error = change.error ? JSON.stringify(change.error) : null;
+    const eta = change.eta ?? null;
+    const { cancelWaiting, endCancelled, requeue, reschedule } = this.statements;
+    const { lease } = change;
+    if (lease === undefined) {
+      const done =
+        status === 'queued' ? reschedule.run(eta, error, taskId) : cancelWaiting.run(now, taskId);
+      return this.verdict(done, taskId);
+    }
+    if (status === 'cancelled') {
+      return this.verdict(endCancelled.run(error, now, taskId, lease), taskId);
+    }
+    const givenBack = change.giveBack ? 1 : 0;
+    return this.verdict(requeue.run(now, givenBack, eta, error, taskId, lease), taskId);
+  };
+
+  private verdict({ changes }: { changes: number }, taskId: string): Verdict {
+    if (changes === 1) return 'done';
+    return this.statements.status.get(taskId) === undefined ? 'missing' : 'refused';
+  }
+
+  readonly cancel = (taskId: string): TaskStatus | null => {
+    const now = this.clock.now();
+    if (this.statements.cancelWaiting.run(now, taskId).changes === 0) {
+      this.statements.requestCancel.run(now, taskId);
+    }
+    return (this.statements.status.get(taskId) as TaskStatus | undefined) ?? null;
+  };
+
+  readonly report = ({ taskId, report }: WriteKinds['report']['input']): Verdict => {
+    const seq = this.statements.heldSeq.get(taskId, report.lease);
+    if (seq === undefined) return this.verdict({ changes: 0 }, taskId);
+    if (report.progress !== undefined) this.statements.setProgress.run(seq, report.progress);
+    if (report.lines?.length) {
+      for (const { attempt, at, line } of report.lines) {
+        this.statements.addLine.run(seq, attempt, at, line);
+      }
+      this.statements.dropOldLines.run(seq, seq);
+    }
+    return 'done';
+  };
+
+  readonly register = ({ worker, beat }: WriteKinds['register']['input']): void => {
+    const now = this.clock.now();
+    const queues = worker.queues ? JSON.stringify(worker.queues) : null;
+    this.statements.register.run(
+      worker.id,
+      worker.host,
+      worker.pid,
+      worker.processIdentity,
+      queues,
+      JSON.stringify(worker.handlers),
+      beat.lease,
+      now + beat.lease,
+      beat.inFlight,
+      beat.stuck,
+      now,
+    );
+    this.registered.add(worker.id);
+  };
+
+  readonly renew = ({ workerId, beat }: WriteKinds['renew']['input']): boolean => {
+    const { lease, inFlight, stuck } = beat;
+    const expiresAt = this.clock.now() + lease;
+    return this.statements.renew.run(lease, expiresAt, inFlight, stuck, workerId).changes === 1;
+  };
+
+  readonly retire = (workerId: string): void => {
+    this.statements.retire.run(workerId);
+    this.registered.delete(workerId);
+  };
+
+  readonly rescue = (): RescuedTask[] => {
+    const now = this.clock.now();
+    const alive = new Set<string>();
+    for (const worker of this.statements.workers.all()) {
+      if (worker.expiresAt > now && !isProcessGone(worker)) alive.add(worker.id);
+      else this.statements.retire.run(worker.id);
+    }
+    const rescued: RescuedTask[] = [];
+    for (const task of this.statements.running.all()) {
+      if (alive.has(task.workerId)) continue;
+      const { seq, id, name, workerId, attempt } = task;
+      const status =
+        task.cancelRequestedAt !== null
+          ? 'cancelled'
+          : attempt < task.maxAttempts
+            ? 'queued'
+            : 'failed';
+      const finishedAt = status === 'queued' ? null : now;
+      this.statements.rescue.run(status, finishedAt, workerLost(workerId, attempt), seq);
+      rescued.push({ id, name, workerId, attempt, status });
+    }
+    return rescued;
+  };
+
+  readonly claim = ({ workerId, request }: WriteKinds['claim']['input']): ReservedTask[] => {
+    this.checkRegistration(workerId);
+    return this.claims.claim(workerId, request, this.clock.now());
+  };
+
+  /**
+   * A claim needs a registration that holds, else the next sweep would take the task away again.
+   * One that ran out unnoticed is extended; one that was taken away is a lost lease.
+   */
+  private checkRegistration(workerId: string): void {
+    const now = this.clock.now();
+    const expiresAt = this.statements.workerExpiry.get(workerId);
+    if (expiresAt !== undefined) {
+      if (expiresAt <= now) this.statements.extend.run(now, workerId);
+    } else if (this.registered.has(workerId)) {
+      throw new LeaseLostError(workerId);
+    } else {
+      const { host, pid, identity } = currentProcess();
+      const worker = {
+        id: workerId,
+        host,
+        pid,
+        processIdentity: identity,
+        queues: null,
+        handlers: [],
+      };
+      this.register({ worker, beat: { lease: STRANGERS_LEASE, inFlight: 0, stuck: 0 } });
+    }
+  }
+}
+
+function fill(values: unknown[], at: number, task: NewTask): void {
+  values[at] = task.id;
+  values[at + 1] = task.name;
+  values[at + 2] = task.queue;
+  values[at + 3] = task.payload;
+  values[at + 4] = task.priority;
+  values[at + 5] = task.eta;
+  values[at + 6] = task.maxAttempts;
+  values[at + 7] = task.timeout;
+  values[at + 8] = task.backoff;
+  values[at + 9] = task.meta;
+  values[at + 10] = task.createdAt;
+}
+
+function workerLost(workerId: string, attempt: number): string {
+  return JSON.stringify({
+    name: 'WorkerLostError',
+    message: `Worker ${workerId} died or lost its lease during attempt ${attempt}.`,
+    stack: null,
+    code: 'SITQ_WORKER_LOST',
+  });
+}

@@ -1,0 +1,90 @@
+import { closeSync, constants, openSync, watch, writeSync, type FSWatcher } from 'node:fs';
+import type { SitqLogger } from '../../core/logger.js';
+
+/** Two rings in this time are one. */
+const QUIET = 1;
+const BYTE = Buffer.from('!');
+
+/**
+ * Wakes other processes: a one-byte file beside the database, written after a commit and watched
+ * by whoever waits. Watching the database's own files would not do: they change before the commit
+ * is visible. A ring is a hint; who misses one finds the change at the next poll.
+ */
+export class Doorbell {
+  private file: number | undefined;
+  private watcher: FSWatcher | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private again = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly logger: SitqLogger | undefined,
+  ) {}
+
+  open(): void {
+    try {
+      this.file = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  /** Rings at once, and once more at the end of a quiet time in which it was asked to. */
+  ring(): void {
+    if (this.timer) {
+      this.again = true;
+      return;
+    }
+    this.write();
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (!this.again) return;
+      this.again = false;
+      this.ring();
+    }, QUIET);
+  }
+
+  /** Calls back whenever any process rings, this one included. */
+  listen(onRing: () => void): void {
+    if (this.file === undefined || this.watcher) return;
+    try {
+      this.watcher = watch(this.path, { persistent: false }, onRing);
+      this.watcher.on('error', (error) => {
+        this.warn(error);
+        this.ignore();
+      });
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  ignore(): void {
+    this.watcher?.close();
+    this.watcher = undefined;
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    if (this.again) this.write();
+    this.again = false;
+    this.ignore();
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+  }
+
+  private write(): void {
+    if (this.file === undefined) return;
+    try {
+      writeSync(this.file, BYTE, 0, 1, 0);
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  private warn(error: unknown): void {
+    this.logger?.warn(
+      `The doorbell ${this.path} does not work (${String(error)}); other processes notice new ` +
+        `tasks at their next poll.`,
+    );
+  }
+}

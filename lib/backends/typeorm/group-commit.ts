@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BackendError } from '../../errors/backend.error.js';
+import type { Dialect } from './dialect/dialect.js';
+import { WriteBatch, type WriteKind, type WriteKinds, type WriteOf } from './write-batch.js';
+import { Write } from './write.js';
+
+/** How long a batch is tried again while the database is busy. */
+const PATIENCE = 15_000;
+
+/**
+ * Collects the writes of one turn of the event loop into one transaction and answers each caller
+ * after the commit, so that a hundred concurrent calls cost one fsync. While a batch is being
+ * committed or tried again, the next one collects.
+ */
+export class GroupCommit {
+  private batch = new WriteBatch();
+  private scheduled = false;
+  private committing: Promise<void> | null = null;
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly onCommitted: (batch: WriteBatch) => void,
+  ) {}
+
+  add<K extends WriteKind>(
+    kind: K,
+    input: WriteKinds[K]['input'],
+  ): Promise<WriteKinds[K]['outcome']> {
+    return new Promise<WriteKinds[K]['outcome']>((resolve, reject) => {
+      const write = new Write<typeof input, WriteKinds[K]['outcome']>(input, resolve, reject);
+      (this.batch[kind] as WriteOf<K>[]).push(write as WriteOf<K>);
+      this.schedule();
+    });
+  }
+
+  /** Resolves when all that was accepted is committed or refused. */
+  async drain(): Promise<void> {
+    while (this.scheduled || this.committing) {
+      await (this.committing ?? new Promise((resolve) => setImmediate(resolve)));
+    }
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.committing) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.committing = this.commit().finally(() => {
+        this.committing = null;
+        if (this.batch.size > 0) this.schedule();
+      });
+    });
+  }
+
+  private async commit(): Promise<void> {
+    const batch = this.batch;
+    this.batch = new WriteBatch();
+    try {
+      await this.tryUntilDone(batch);
+    } catch (error) {
+      const failure = this.dialect.toBackendError(error);
+      for (const write of batch.all()) write.fail(failure);
+      return;
+    }
+    for (const write of batch.all()) write.finish();
+    this.onCommitted(batch);
+  }
+
+  private async tryUntilDone(batch: WriteBatch): Promise<void> {
+    const giveUpAt = Date.now() + PATIENCE;
+    for (let round = 0; ; round += 1) {
+      try {
+        return await this.dialect.commit(batch);
+      } catch (error) {
+        if (!this.dialect.isContention(error)) throw error;
+        if (Date.now() > giveUpAt) {
+          throw new BackendError(
+            `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open?`,
+            { cause: error, transient: true },
+          );
+        }
+        await sleep(Math.random() * Math.min(50, 2 + 4 * round));
+      }
+    }
+  }
+}

@@ -1,0 +1,261 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { Backend, type ReserveRequest, type StatusChange } from '../../core/backend.js';
+import type { BulkBackend } from '../../core/capabilities/bulk-backend.js';
+import type { CancellingBackend } from '../../core/capabilities/cancelling-backend.js';
+import type { CountingBackend, TaskCounts } from '../../core/capabilities/counting-backend.js';
+import type {
+  JournalingBackend,
+  LogLine,
+  Report,
+} from '../../core/capabilities/journaling-backend.js';
+import type {
+  LeasingBackend,
+  RescuedTask,
+  WorkerBeat,
+  WorkerRegistration,
+} from '../../core/capabilities/leasing-backend.js';
+import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
+import { systemClock } from '../../core/clock.js';
+import type { FinalResult, StoredResult } from '../../core/result.js';
+import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
+import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { QueueClosedError } from '../../errors/queue-closed.error.js';
+import { SitqError } from '../../errors/sitq.error.js';
+import { TaskNotFoundError } from '../../errors/task-not-found.error.js';
+import { ValidationError } from '../../errors/validation.error.js';
+import type { Dialect } from './dialect/dialect.js';
+import { SqliteDialect } from './dialect/sqlite.dialect.js';
+import { Doorbell } from './doorbell.js';
+import { GroupCommit } from './group-commit.js';
+import { ensureSchema, sitqSchema } from './schema.js';
+import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
+import type { Verdict, WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
+
+/** How long opening waits for other processes that open the same new file, in ms. */
+const OPEN_PATIENCE = 30_000;
+
+/**
+ * Tasks as rows of a SQL database that TypeORM opens. It has a DataSource of its own, even on a
+ * file that the application uses too: on a shared one an open transaction of the application would
+ * swallow acknowledged tasks with its rollback.
+ *
+ * @publicApi
+ */
+export class TypeOrmBackend
+  extends Backend
+  implements
+    BulkBackend,
+    CancellingBackend,
+    CountingBackend,
+    JournalingBackend,
+    LeasingBackend,
+    WakingBackend
+{
+  /** Absolute path of the database file, or `:memory:`. */
+  readonly database: string;
+
+  private readonly dialect: Dialect;
+  private readonly writes: GroupCommit;
+  private readonly doorbell: Doorbell | null;
+  private readonly listeners = new Set<(change: BackendChange) => void>();
+  private readonly migrate: boolean;
+  private dataSource: DataSource | null = null;
+  private closing: Promise<void> | null = null;
+
+  constructor(options: TypeOrmBackendOptions = {}) {
+    super();
+    const { database = 'sitq.sqlite', durability = 'full', migrate = true } = options;
+    this.database = database === ':memory:' ? database : resolve(database);
+    this.migrate = migrate;
+    this.dialect = new SqliteDialect(this.database, durability, options.clock ?? systemClock);
+    this.writes = new GroupCommit(this.dialect, (batch) => this.announce(batch));
+    this.doorbell =
+      database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, options.logger);
+  }
+
+  async open(): Promise<void> {
+    if (this.dataSource) return;
+    await this.dialect.prepare();
+    try {
+      this.dataSource = await this.connect();
+    } catch (error) {
+      throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
+    }
+    this.doorbell?.open();
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  async enqueueTask(task: NewTask): Promise<void> {
+    return this.enqueueTasks([task]);
+  }
+
+  enqueueTasks(tasks: readonly NewTask[]): Promise<void> {
+    const done = this.write('enqueue', 'insert', tasks);
+    // Before the commit, so that the claim of a worker that waits in this process joins it.
+    this.emit({ kind: 'enqueued' });
+    return done;
+  }
+
+  reserveTask(workerId: string, request: ReserveRequest = {}): Promise<ReservedTask[]> {
+    return this.write('reserve', 'claim', { workerId, request });
+  }
+
+  async getTask(taskId: string): Promise<StoredTask | null> {
+    return this.read('get a task', () => this.dialect.findTask(taskId));
+  }
+
+  async updateTaskStatus(
+    taskId: string,
+    status: 'queued' | 'cancelled',
+    change: StatusChange = {},
+  ): Promise<void> {
+    const verdict = await this.write('update a task', 'change', { taskId, status, change });
+    this.check(verdict, taskId, change.lease, status);
+  }
+
+  async storeResult(taskId: string, result: FinalResult): Promise<void> {
+    const verdict = await this.write('store a result', 'settle', { taskId, result });
+    this.check(verdict, taskId, result.lease);
+  }
+
+  async getResult(taskId: string): Promise<StoredResult | null> {
+    return this.read('get a result', () => this.dialect.findResult(taskId));
+  }
+
+  cancelTask(taskId: string): Promise<TaskStatus | null> {
+    return this.write('cancel a task', 'cancel', taskId);
+  }
+
+  async cancelRequests(workerId: string): Promise<string[]> {
+    return this.read('look for cancels', () => this.dialect.findCancelRequests(workerId));
+  }
+
+  async counts(): Promise<TaskCounts> {
+    return this.read('count', () => this.dialect.count());
+  }
+
+  async storeReport(taskId: string, report: Report): Promise<void> {
+    const verdict = await this.write('store a report', 'report', { taskId, report });
+    this.check(verdict, taskId, report.lease);
+  }
+
+  async getLog(taskId: string): Promise<LogLine[] | null> {
+    return this.read('get a log', () => this.dialect.findLog(taskId));
+  }
+
+  registerWorker(worker: WorkerRegistration, beat: WorkerBeat): Promise<void> {
+    return this.write('register a worker', 'register', { worker, beat });
+  }
+
+  renewWorker(workerId: string, beat: WorkerBeat): Promise<boolean> {
+    return this.write('renew a lease', 'renew', { workerId, beat });
+  }
+
+  rescueTasks(): Promise<RescuedTask[]> {
+    return this.write('rescue tasks', 'rescue', null);
+  }
+
+  retireWorker(workerId: string): Promise<void> {
+    return this.write('retire a worker', 'retire', workerId);
+  }
+
+  onChange(listener: (change: BackendChange) => void): () => void {
+    this.listeners.add(listener);
+    this.doorbell?.listen(() => this.emit({ kind: 'elsewhere' }));
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size === 0) this.doorbell?.ignore();
+    };
+  }
+
+  async nextEta(request: ReserveRequest): Promise<number | null> {
+    return this.read('look for the next eta', () => this.dialect.findNextEta(request));
+  }
+
+  private async connect(): Promise<DataSource> {
+    const giveUpAt = Date.now() + OPEN_PATIENCE;
+    for (;;) {
+      const dataSource = new DataSource({ ...this.dialect.dataSourceOptions(), ...sitqSchema });
+      try {
+        await dataSource.initialize();
+        await ensureSchema(dataSource, this.dialect, this.migrate);
+        this.dialect.attach(dataSource);
+        return dataSource;
+      } catch (error) {
+        if (dataSource.isInitialized) await dataSource.destroy();
+        if (!this.dialect.isContention(error) || Date.now() > giveUpAt) throw error;
+        await sleep(5 + Math.random() * 45);
+      }
+    }
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.writes.drain();
+    const { dataSource } = this;
+    this.dataSource = null;
+    this.listeners.clear();
+    this.doorbell?.close();
+    if (!dataSource) return;
+    this.dialect.detach();
+    await dataSource.destroy();
+  }
+
+  private write<K extends WriteKind>(
+    operation: string,
+    kind: K,
+    input: WriteKinds[K]['input'],
+  ): Promise<WriteKinds[K]['outcome']> {
+    if (!this.dataSource || this.closing) return Promise.reject(new QueueClosedError(operation));
+    return this.writes.add(kind, input);
+  }
+
+  private async read<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    if (!this.dataSource) throw new QueueClosedError(operation);
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
+    }
+  }
+
+  private check(verdict: Verdict, taskId: string, lease?: number, status?: TaskStatus): void {
+    if (verdict === 'done') return;
+    if (verdict === 'missing') throw new TaskNotFoundError(taskId);
+    if (lease !== undefined) throw new LeaseLostError(taskId, lease);
+    throw new ValidationError(
+      `Task ${taskId} cannot become ${status}: it is running or has ended. Give the lease of its ` +
+        `run, or cancel it through TaskQueue.cancel.`,
+      'status',
+      status,
+    );
+  }
+
+  /** Tells this process and the others what a commit changed. */
+  private announce(batch: WriteBatch): void {
+    const rescued = batch.rescue.some((write) => write.outcome?.length);
+    if (batch.acknowledges || rescued) this.doorbell?.ring();
+    if (this.listeners.size === 0) return;
+    if (batch.cancel.length > 0) this.emit({ kind: 'cancel-requested' });
+    const taskIds = endedIn(batch);
+    if (taskIds.length > 0) this.emit({ kind: 'settled', taskIds });
+    if (batch.change.length > 0 || rescued) this.emit({ kind: 'enqueued' });
+  }
+
+  private emit(change: BackendChange): void {
+    for (const listener of this.listeners) listener(change);
+  }
+}
+
+function endedIn(batch: WriteBatch): string[] {
+  const ids = batch.settle.map((write) => write.input.taskId);
+  for (const { input } of batch.change) ids.push(input.taskId);
+  for (const { input } of batch.cancel) ids.push(input);
+  for (const { outcome = [] } of batch.rescue) for (const { id } of outcome) ids.push(id);
+  return ids;
+}

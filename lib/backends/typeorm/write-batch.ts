@@ -1,0 +1,71 @@
+import type { ReserveRequest, StatusChange } from '../../core/backend.js';
+import type { Report } from '../../core/capabilities/journaling-backend.js';
+import type {
+  RescuedTask,
+  WorkerBeat,
+  WorkerRegistration,
+} from '../../core/capabilities/leasing-backend.js';
+import type { FinalResult } from '../../core/result.js';
+import type { NewTask, ReservedTask, TaskStatus } from '../../core/task.js';
+import type { Write } from './write.js';
+
+/** Answer to a write that needs a lease or a state: what the row was found in. */
+export type Verdict = 'done' | 'refused' | 'missing';
+
+/** The kinds of writes, in the order in which a transaction applies them. */
+export interface WriteKinds {
+  /** Before settles: a run reports its last progress while it still holds the lease. */
+  report: { input: { taskId: string; report: Report }; outcome: Verdict };
+  settle: { input: { taskId: string; result: FinalResult }; outcome: Verdict };
+  change: {
+    input: { taskId: string; status: 'queued' | 'cancelled'; change: StatusChange };
+    outcome: Verdict;
+  };
+  cancel: { input: string; outcome: TaskStatus | null };
+  insert: { input: readonly NewTask[]; outcome: void };
+  register: { input: { worker: WorkerRegistration; beat: WorkerBeat }; outcome: void };
+  renew: { input: { workerId: string; beat: WorkerBeat }; outcome: boolean };
+  rescue: { input: null; outcome: RescuedTask[] };
+  retire: { input: string; outcome: void };
+  /** Last: a claim sees what this very transaction settled and inserted. */
+  claim: { input: { workerId: string; request: ReserveRequest }; outcome: ReservedTask[] };
+}
+
+export type WriteKind = keyof WriteKinds;
+export type WriteOf<K extends WriteKind> = Write<WriteKinds[K]['input'], WriteKinds[K]['outcome']>;
+
+/** The writes of one transaction. */
+export class WriteBatch {
+  readonly report: WriteOf<'report'>[] = [];
+  readonly settle: WriteOf<'settle'>[] = [];
+  readonly change: WriteOf<'change'>[] = [];
+  readonly cancel: WriteOf<'cancel'>[] = [];
+  readonly insert: WriteOf<'insert'>[] = [];
+  readonly register: WriteOf<'register'>[] = [];
+  readonly renew: WriteOf<'renew'>[] = [];
+  readonly rescue: WriteOf<'rescue'>[] = [];
+  readonly retire: WriteOf<'retire'>[] = [];
+  readonly claim: WriteOf<'claim'>[] = [];
+
+  /** How many writes there are. */
+  get size(): number {
+    let size = 0;
+    for (const writes of Object.values(this)) size += (writes as unknown[]).length;
+    return size;
+  }
+
+  /** Whether somebody was promised that this is kept: an enqueue, an outcome, a cancel. */
+  get acknowledges(): boolean {
+    return this.insert.length + this.settle.length + this.change.length + this.cancel.length > 0;
+  }
+
+  /** Whether there is nothing but claims, which may find nothing to write. */
+  get onlyClaims(): boolean {
+    return this.claim.length === this.size;
+  }
+
+  /** Every write, in the order of application. */
+  *all(): Generator<Write<unknown, unknown>> {
+    for (const writes of Object.values(this)) yield* writes as Write<unknown, unknown>[];
+  }
+}

@@ -1,0 +1,66 @@
+import type { Backend } from '../backend.js';
+
+/**
+ * A worker as the store knows it.
+ *
+ * @publicApi
+ */
+export interface WorkerRegistration {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Tells this process from every other one on its host, also from one with a reused pid. */
+  readonly processIdentity: string | null;
+  readonly queues: readonly string[] | null;
+  readonly handlers: readonly string[];
+}
+
+/**
+ * One sign of life.
+ *
+ * @publicApi
+ */
+export interface WorkerBeat {
+  /** How long the registration holds from now, in ms. */
+  readonly lease: number;
+  readonly inFlight: number;
+  readonly stuck: number;
+}
+
+/**
+ * A task taken from a worker that died.
+ *
+ * @publicApi
+ */
+export interface RescuedTask {
+  readonly id: string;
+  readonly name: string;
+  readonly workerId: string;
+  readonly attempt: number;
+  /** `queued` for another attempt, `failed` after the last one, `cancelled` where requested. */
+  readonly status: 'queued' | 'failed' | 'cancelled';
+}
+
+/**
+ * A store in which workers hold their tasks by one registration each, renewed by heartbeats. A
+ * running task whose worker's registration ran out is rescued by the next worker that looks.
+ *
+ * @publicApi
+ */
+export interface LeasingBackend {
+  registerWorker(worker: WorkerRegistration, beat: WorkerBeat): Promise<void>;
+
+  /** Renews the registration. False when it ran out: its tasks may have been handed on. */
+  renewWorker(workerId: string, beat: WorkerBeat): Promise<boolean>;
+
+  /** Takes over the tasks of workers whose registration ran out or whose process is gone. */
+  rescueTasks(): Promise<RescuedTask[]>;
+
+  /** Removes the registration of a worker that holds no task any more. */
+  retireWorker(workerId: string): Promise<void>;
+}
+
+/** Whether the store has this capability. */
+export function isLeasingBackend(backend: Backend): backend is Backend & LeasingBackend {
+  return 'renewWorker' in backend && 'rescueTasks' in backend;
+}

@@ -1,0 +1,59 @@
+/** A check returns the value to use, or `undefined` when the given one is wrong. */
+export interface OptionCheck<T> {
+  readonly parse: (value: unknown) => T | undefined;
+  /** What would be right, as it ends the sentence "Give ...". */
+  readonly remedy: string;
+}
+
+type Checks = Record<string, OptionCheck<unknown>>;
+type Parsed<C extends Checks> = { [K in keyof C]?: C[K] extends OptionCheck<infer T> ? T : never };
+
+/** Builds the error of a refusal: which class depends on whether it is boot or a call. */
+export type Refuse = (message: string, option: string, value: unknown) => Error;
+
+/**
+ * Reads an options object: unknown names and wrong values are refused with the option's name,
+ * the value and the remedy. Options that are absent or undefined stay absent.
+ *
+ * @param label names the options in messages, such as `forRoot` or `@Task on MailTasks.welcome`
+ */
+export function readOptions<C extends Checks>(
+  label: string,
+  input: unknown,
+  checks: C,
+  refuse: Refuse,
+): Parsed<C> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw refuse(`${label}: got ${show(input)} as options. Give an object.`, label, input);
+  }
+  const parsed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(input)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (!check) {
+      const known = Object.keys(checks).join(', ');
+      throw refuse(
+        `${label}: there is no option '${name}' (value ${show(value)}). Known are: ${known}.`,
+        name,
+        value,
+      );
+    }
+    if (value === undefined) continue;
+    const result = check.parse(value);
+    if (result === undefined) {
+      throw refuse(`${label}: ${name} is ${show(value)}. Give ${check.remedy}.`, name, value);
+    }
+    parsed[name] = result;
+  }
+  return parsed as Parsed<C>;
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value).slice(0, 80);
+  } catch {
+    return 'an object';
+  }
+}

@@ -1,0 +1,51 @@
+import { SerializationError } from '../errors/serialization.error.js';
+import type { Serializer } from './serializer.js';
+
+/** Most bytes of a payload or a result. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * A serializer with the size limit and with errors that say which value of which task.
+ */
+export class PayloadCodec {
+  constructor(private readonly serializer: Serializer) {}
+
+  /** @param what names the value in errors and begins its path, such as `args` or `result`. */
+  encode(what: string, value: unknown): string {
+    let text: unknown;
+    try {
+      text = this.serializer.serialize(value);
+    } catch (error) {
+      throw describe(what, error);
+    }
+    if (typeof text !== 'string') {
+      throw new SerializationError(`The serializer returned ${typeof text} for ${what}, not text.`);
+    }
+    // A UTF-16 unit takes at most three bytes: short text needs no count.
+    if (text.length > MAX_BYTES / 3) {
+      const bytes = Buffer.byteLength(text);
+      if (bytes > MAX_BYTES) {
+        throw new SerializationError(
+          `${what} takes ${bytes} bytes; the limit is ${MAX_BYTES}. Store the data elsewhere and ` +
+            `pass a reference to it.`,
+          { path: what },
+        );
+      }
+    }
+    return text;
+  }
+
+  decode(text: string): unknown {
+    return this.serializer.deserialize(text);
+  }
+}
+
+function describe(what: string, error: unknown): SerializationError {
+  const inner = error as { path?: unknown; message?: unknown };
+  const path = what + (typeof inner?.path === 'string' ? inner.path : '');
+  const why = String(inner?.message ?? error).replace(/\.$/, '');
+  return new SerializationError(
+    `${path} cannot be kept: ${why}. Pass plain data, or an id to look the object up by.`,
+    { path, cause: error },
+  );
+}

@@ -1,0 +1,49 @@
+import type { StoredError } from './result.js';
+import { safeText } from './safe-text.js';
+
+/** Most bytes of an error's message, and of its stack. */
+const MAX_BYTES = 64 * 1024;
+const MAX_NAME = 200;
+
+/**
+ * The text of whatever a handler threw. Storing a failure must never fail, so this cannot throw
+ * and its text holds no NUL and no lone surrogates, which some databases refuse.
+ */
+export function toStoredError(thrown: unknown): StoredError {
+  if (typeof thrown !== 'object' || thrown === null) {
+    return { name: 'Error', message: safeText(asText(thrown), MAX_BYTES), stack: null };
+  }
+  const name = read(thrown, 'name');
+  const message = read(thrown, 'message');
+  const stack = read(thrown, 'stack');
+  const code = read(thrown, 'code');
+  return {
+    name: safeText(typeof name === 'string' && name !== '' ? name : 'Error', MAX_NAME),
+    message: safeText(typeof message === 'string' ? message : asText(thrown), MAX_BYTES),
+    stack: typeof stack === 'string' ? safeText(withCause(thrown, stack), MAX_BYTES) : null,
+    ...(typeof code === 'string' && { code: safeText(code, MAX_NAME) }),
+  };
+}
+
+function withCause(error: object, stack: string): string {
+  const cause = read(error, 'cause');
+  if (cause === undefined || cause === null) return stack;
+  const text = typeof cause === 'object' ? (read(cause, 'stack') ?? asText(cause)) : asText(cause);
+  return `${stack}\nCaused by: ${String(text)}`;
+}
+
+function read(source: object, key: string): unknown {
+  try {
+    return (source as Record<string, unknown>)[key];
+  } catch {
+    return undefined; // a throwing accessor
+  }
+}
+
+function asText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'a value that has no text';
+  }
+}

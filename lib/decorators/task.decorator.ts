@@ -1,0 +1,26 @@
+import { defineTask } from '../core/task-metadata.js';
+import type { Task as TaskView } from '../core/task.js';
+import type { TaskOptions } from '../interfaces/task-options.interface.js';
+
+/**
+ * A task as the application sees it; the same name as the decorator, in the world of types.
+ *
+ * @publicApi
+ */
+export type Task = TaskView;
+
+/**
+ * Marks a method of a provider or controller as the handler of a task. The method stays an
+ * ordinary one and can be called directly.
+ *
+ * @example
+ * @Task({ queue: 'mail', attempts: 5, timeout: '30s' })
+ * async welcome(to: string): Promise<void> { ... }
+ *
+ * @publicApi
+ */
+export function Task(options: TaskOptions = {}): MethodDecorator {
+  return (_target, _property, descriptor) => {
+    defineTask(descriptor.value as object, options);
+  };
+}

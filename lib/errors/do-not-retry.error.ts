@@ -1,0 +1,10 @@
+import { SitqError } from './sitq.error.js';
+
+/**
+ * Thrown by a handler to fail its task at once, whatever attempts are left.
+ *
+ * @publicApi
+ */
+export class DoNotRetryError extends SitqError {
+  readonly code = 'SITQ_DO_NOT_RETRY';
+}

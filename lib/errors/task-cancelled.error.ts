@@ -1,0 +1,15 @@
+import { SitqError } from './sitq.error.js';
+
+/**
+ * The task was cancelled. It is the reason of the aborted signal inside the handler, and what a
+ * caller who awaits the result receives.
+ *
+ * @publicApi
+ */
+export class TaskCancelledError extends SitqError {
+  readonly code = 'SITQ_TASK_CANCELLED';
+
+  constructor(readonly taskId: string) {
+    super(`Task ${taskId} was cancelled.`);
+  }
+}

@@ -1,0 +1,16 @@
+import { SitqError } from './sitq.error.js';
+
+/**
+ * No task has this id.
+ *
+ * @publicApi
+ */
+export class TaskNotFoundError extends SitqError {
+  readonly code = 'SITQ_TASK_NOT_FOUND';
+
+  constructor(readonly taskId: string) {
+    super(
+      `There is no task ${taskId}. Check the id, and that both processes use the same database.`,
+    );
+  }
+}

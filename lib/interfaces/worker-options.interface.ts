@@ -1,0 +1,21 @@
+import type { Duration } from '../core/duration.js';
+
+/**
+ * How this process runs tasks.
+ *
+ * @publicApi
+ */
+export interface WorkerOptions {
+  /** Only tasks of these queues. @default every queue */
+  queues?: string[];
+  /** Tasks at once in this process, 1..10000. @default 10 */
+  concurrency?: number;
+  /** How often to look for tasks when no wake-up came. @default '1s' */
+  pollInterval?: Duration;
+  /** How long running tasks may take to finish when the application closes. @default '15s' */
+  shutdownTimeout?: Duration;
+  /** How long a worker may be silent before its tasks are handed on; at least 1 s. @default '30s' */
+  lease?: Duration;
+  /** How long a handler may go on after its timeout before it counts as stuck. @default '10s' */
+  timeoutGrace?: Duration;
+}

@@ -1,0 +1,375 @@
+import type { Backend } from '../core/backend.js';
+import { isBulkBackend } from '../core/capabilities/bulk-backend.js';
+import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
+import { isCountingBackend, type TaskCounts } from '../core/capabilities/counting-backend.js';
+import { isJournalingBackend, type LogLine } from '../core/capabilities/journaling-backend.js';
+import { requireCapability } from '../core/capabilities/require-capability.js';
+import type { Clock } from '../core/clock.js';
+import { systemClock } from '../core/clock.js';
+import { DefaultSerializer } from '../core/default-serializer.js';
+import type { Duration } from '../core/duration.js';
+import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
+import { IdSource } from '../core/id-source.js';
+import { check } from '../core/option-checks.js';
+import { readOptions } from '../core/option-reader.js';
+import { PayloadCodec } from '../core/payload-codec.js';
+import type { Plugin, TaskDraft } from '../core/plugin.js';
+import { HandlerRegistry } from '../core/registry.js';
+import type { Result } from '../core/result.js';
+import type { Serializer } from '../core/serializer.js';
+import { defineHandler } from '../core/task-definition.js';
+import { taskOptionsOf } from '../core/task-metadata.js';
+import { toResult, toTask } from '../core/task-view.js';
+import type { NewTask, Task, TaskStatus } from '../core/task.js';
+import { QueueClosedError } from '../errors/queue-closed.error.js';
+import { TaskNotFoundError } from '../errors/task-not-found.error.js';
+import { ValidationError } from '../errors/validation.error.js';
+import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.interface.js';
+import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
+import { chunks } from './chunks.js';
+import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
+import { readTimeout } from './read-timeout.js';
+import { ResultWaiter } from './result-waiter.js';
+import { TaskHandle } from './task-handle.js';
+import { createTaskProxy, type TaskProxy } from './task-proxy.js';
+
+/** What is known of a task's handler when it is enqueued. */
+interface Target {
+  readonly name: string;
+  readonly queue: string;
+  readonly priority: number;
+}
+
+/**
+ * What a queue is made of; Nest provides all of it.
+ *
+ * @publicApi
+ */
+export interface TaskQueueParts {
+  readonly backend: Backend;
+  /** @default DefaultSerializer */
+  readonly serializer?: Serializer;
+  /** Handlers of this process, whose queue and priority are the defaults. @default none */
+  readonly registry?: HandlerRegistry;
+  /** @default none */
+  readonly plugins?: readonly Plugin[];
+  /** @default the clock of this machine */
+  readonly clock?: Clock;
+}
+
+/**
+ * Where tasks are enqueued and followed. Inject it anywhere.
+ *
+ * @publicApi
+ */
+export class TaskQueue {
+  readonly backend: Backend;
+  private readonly codec: PayloadCodec;
+  private readonly registry: HandlerRegistry;
+  private readonly plugins: readonly Plugin[];
+  private readonly clock: Clock;
+  private readonly ids = new IdSource();
+  private readonly results: ResultWaiter;
+  /** What `@Task()` says about methods that were enqueued by class. */
+  private readonly targets = new Map<object, Map<string, Target>>();
+
+  constructor(parts: TaskQueueParts) {
+    this.backend = parts.backend;
+    this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
+    this.registry = parts.registry ?? new HandlerRegistry();
+    this.plugins = (parts.plugins ?? []).filter((plugin) => plugin.beforeEnqueue);
+    this.clock = parts.clock ?? systemClock;
+    this.results = new ResultWaiter(parts.backend);
+  }
+
+  /**
+   * Stores a task. When the promise resolves, the task is safe.
+   *
+   * @example
+   * await queue.enqueue('MailTasks.welcome', ['ann@example.org'], { delay: '5m' });
+   * await queue.enqueue(MailTasks, 'welcome', ['ann@example.org']);
+   *
+   * @throws ValidationError for a bad option, SerializationError for arguments that cannot be
+   * kept, BackendError when the store cannot do it, QueueClosedError after shutdown. In each case
+   * nothing is stored.
+   */
+  enqueue<R = unknown>(
+    name: string,
+    args?: readonly unknown[],
+    options?: EnqueueOptions,
+  ): Promise<TaskHandle<R>>;
+  enqueue<T, K extends MethodOf<T>>(
+    handlers: HandlerClass<T>,
+    method: K,
+    args: ArgsOf<T, K>,
+    options?: EnqueueOptions,
+  ): Promise<TaskHandle<ResultOf<T, K>>>;
+  async enqueue(...call: unknown[]): Promise<TaskHandle> {
+    const [target, args = [], options] = this.readCall(call);
+    const plan = planEnqueue(`enqueue of ${target.name}`, options as EnqueueOptions | undefined);
+    const draft = this.draft(target, args, plan);
+    const task = draft instanceof Promise ? await draft : draft;
+    await this.backend.enqueueTask(task);
+    return new TaskHandle(task.id, this);
+  }
+
+  /**
+   * The handlers of a class as functions that enqueue; arguments and result are inferred.
+   *
+   * @example
+   * const handle = await queue.for(MailTasks, { priority: 5 }).welcome('ann@example.org');
+   */
+  for<T>(handlers: HandlerClass<T>, options?: EnqueueOptions): TaskProxy<T> {
+    return createTaskProxy(handlers, (method, args) =>
+      this.enqueue(handlers as HandlerClass<never>, method as never, args as never, options),
+    );
+  }
+
+  /**
+   * Stores one task per array of arguments, in chunks of bounded size, each one transaction. The
+   * iterable may be endless in practice: only one chunk is held at a time.
+   *
+   * @returns how many tasks were stored.
+   * @throws as {@link enqueue}; chunks before the error are stored, its own is not.
+   */
+  enqueueMany(
+    name: string,
+    argsOfEach: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
+    options?: EnqueueManyOptions,
+  ): Promise<number>;
+  enqueueMany<T, K extends MethodOf<T>>(
+    handlers: HandlerClass<T>,
+    method: K,
+    argsOfEach: Iterable<ArgsOf<T, K>> | AsyncIterable<ArgsOf<T, K>>,
+    options?: EnqueueManyOptions,
+  ): Promise<number>;
+  async enqueueMany(...call: unknown[]): Promise<number> {
+    const [target, argsOfEach, options] = this.readCall(call);
+    const label = `enqueueMany of ${target.name}`;
+    const { chunkSize, onChunk, ...shared } = (options ?? {}) as EnqueueManyOptions;
+    const { chunkSize: size = 1000 } = readOptions(
+      label,
+      { chunkSize, onChunk },
+      CHUNK_CHECKS,
+      refuse,
+    );
+    const plan = planEnqueue(label, shared);
+    if (plan.id !== undefined) {
+      throw refuse(
+        `${label}: id cannot be shared by many tasks. Enqueue them one by one.`,
+        'id',
+        plan.id,
+      );
+    }
+    if (!isIterable(argsOfEach)) {
+      throw refuse(`${label}: give an iterable of argument arrays.`, 'args', argsOfEach);
+    }
+    let stored = 0;
+    for await (const chunk of chunks(argsOfEach, size)) {
+      const tasks = await this.draftAll(target, chunk, plan);
+      await this.storeChunk(tasks);
+      stored += tasks.length;
+      onChunk?.(tasks.map((task) => task.id));
+    }
+    return stored;
+  }
+
+  /** The task with this id, or null. */
+  async getTask(taskId: string): Promise<Task | null> {
+    const stored = await this.backend.getTask(taskId);
+    return stored && toTask(stored, this.codec);
+  }
+
+  /** A handle of a task that was enqueued earlier or elsewhere. Does not look whether it exists. */
+  handle<R = unknown>(taskId: string): TaskHandle<R> {
+    return new TaskHandle<R>(taskId, this);
+  }
+
+  /**
+   * Waits until the task has ended and resolves to its result, whichever way it ended.
+   *
+   * @param options.timeout how long to wait; null is returned when it is over, 0 only looks.
+   * @default for ever
+   * @param options.signal ends the waiting with its reason.
+   * @throws TaskNotFoundError when there is no such task.
+   */
+  async getResult(
+    taskId: string,
+    options: { timeout?: Duration; signal?: AbortSignal } = {},
+  ): Promise<Result | null> {
+    const timeout = readTimeout(options.timeout);
+    const result = await this.results.wait(taskId, timeout, options.signal);
+    return result && toResult(result);
+  }
+
+  /**
+   * The value of a successful result.
+   *
+   * @throws SerializationError when it cannot be read back.
+   */
+  deserializeResult(result: Pick<Result, 'value'>): unknown {
+    return result.value === null ? undefined : this.codec.decode(result.value);
+  }
+
+  /** The lines that the task's handler logged, oldest first. @throws TaskNotFoundError */
+  async getLog(taskId: string): Promise<LogLine[]> {
+    const backend = requireCapability(
+      this.backend,
+      isJournalingBackend,
+      'JournalingBackend',
+      'keep logs',
+    );
+    const lines = await backend.getLog(taskId);
+    if (!lines) throw new TaskNotFoundError(taskId);
+    return lines;
+  }
+
+  /**
+   * Cancels a task: one that waits at once, a running one by aborting its signal, in whatever
+   * process it runs. What becomes of a running one is decided when its run ends: a handler that
+   * finishes anyway has completed it.
+   *
+   * @returns the state right after: `cancelled`, `running` while the run goes on, or the final
+   * state of a task that had ended before.
+   * @throws TaskNotFoundError when there is no such task.
+   */
+  async cancel(taskId: string): Promise<TaskStatus> {
+    const backend = requireCapability(
+      this.backend,
+      isCancellingBackend,
+      'CancellingBackend',
+      'cancel tasks',
+    );
+    const status = await backend.cancelTask(taskId);
+    if (!status) throw new TaskNotFoundError(taskId);
+    return status;
+  }
+
+  /** How many tasks are in each state. */
+  async counts(): Promise<TaskCounts> {
+    return requireCapability(
+      this.backend,
+      isCountingBackend,
+      'CountingBackend',
+      'count tasks',
+    ).counts();
+  }
+
+  /** Ends every wait for a result; the backend is closed by whoever opened it. */
+  close(): void {
+    this.results.close(new QueueClosedError('wait for a result'));
+  }
+
+  /** Splits the overloads: the target, then what follows it. */
+  private readCall([first, ...rest]: unknown[]): [Target, unknown, unknown] {
+    if (typeof first === 'string') {
+      if (first === '' || first.length > 200) {
+        throw refuse('The task name must have 1 to 200 characters.', 'name', first);
+      }
+      return [
+        this.registry.get(first) ?? { name: first, queue: 'default', priority: 0 },
+        rest[0],
+        rest[1],
+      ];
+    }
+    if (typeof first !== 'function') {
+      throw refuse(
+        `Give a task name or a class with @Task() methods, not ${String(first)}.`,
+        'name',
+        first,
+      );
+    }
+    return [this.targetOf(first as HandlerClass<unknown>, String(rest[0])), rest[1], rest[2]];
+  }
+
+  private targetOf(handlers: HandlerClass<unknown>, method: string): Target {
+    let methods = this.targets.get(handlers);
+    if (!methods) this.targets.set(handlers, (methods = new Map()));
+    let target = methods.get(method);
+    if (!target) {
+      const options = taskOptionsOf((handlers.prototype as Record<string, unknown>)[method]);
+      if (!options) {
+        throw refuse(
+          `${handlers.name}.${method} is not a handler. Mark the method with @Task().`,
+          'method',
+          method,
+        );
+      }
+      target = defineHandler(handlers.name, method, options);
+      methods.set(method, target);
+    }
+    return target;
+  }
+
+  private async draftAll(
+    target: Target,
+    argsOfEach: unknown[],
+    plan: EnqueuePlan,
+  ): Promise<NewTask[]> {
+    const tasks = argsOfEach.map((args) => this.draft(target, args, plan));
+    return this.plugins.length === 0 ? (tasks as NewTask[]) : Promise.all(tasks);
+  }
+
+  private async storeChunk(tasks: NewTask[]): Promise<void> {
+    if (isBulkBackend(this.backend)) return this.backend.enqueueTasks(tasks);
+    await Promise.all(tasks.map((task) => this.backend.enqueueTask(task)));
+  }
+
+  private draft(target: Target, args: unknown, plan: EnqueuePlan): NewTask | Promise<NewTask> {
+    if (!Array.isArray(args)) {
+      throw refuse(`The arguments of ${target.name} must be an array.`, 'args', args);
+    }
+    const now = this.clock.now();
+    const task: NewTask = {
+      id: plan.id ?? this.ids.next(),
+      name: target.name,
+      queue: plan.queue ?? target.queue,
+      payload: this.codec.encode('args', args),
+      priority: plan.priority ?? target.priority,
+      eta: plan.eta ?? now + plan.delay,
+      maxAttempts: plan.maxAttempts,
+      timeout: plan.timeout,
+      backoff: plan.backoff,
+      meta: plan.meta,
+      createdAt: now,
+    };
+    return this.plugins.length === 0 ? task : this.askPlugins(task, args);
+  }
+
+  private async askPlugins(task: NewTask, args: unknown[]): Promise<NewTask> {
+    const meta = task.meta === null ? {} : (JSON.parse(task.meta) as Record<string, string>);
+    const { id, name, queue, priority, eta } = task;
+    const draft: TaskDraft = { id, name, args, queue, priority, eta, meta };
+    for (const plugin of this.plugins) await plugin.beforeEnqueue?.(draft);
+    const changed = planEnqueue(`beforeEnqueue of ${name}`, {
+      queue: draft.queue,
+      priority: draft.priority,
+      eta: new Date(draft.eta),
+      meta: draft.meta,
+    });
+    return {
+      ...task,
+      queue: draft.queue,
+      priority: draft.priority,
+      eta: draft.eta,
+      meta: Object.keys(draft.meta).length > 0 ? changed.meta : null,
+    };
+  }
+}
+
+const CHUNK_CHECKS = {
+  chunkSize: check.integer(1, 10_000),
+  onChunk: check.func<(ids: string[]) => void>('a function of (ids)'),
+};
+
+function refuse(message: string, option: string, value: unknown): ValidationError {
+  return new ValidationError(message, option, value);
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value)
+  );
+}

@@ -1,0 +1,58 @@
+import { Global, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
+import { Backend } from './core/backend.js';
+import { HandlerRegistry } from './core/registry.js';
+import { TaskContext } from './core/task-context.js';
+import type { SitqOptions } from './interfaces/sitq-options.interface.js';
+import { TaskQueue } from './queue/task-queue.js';
+import { LOG_CONTEXT, SITQ_OPTIONS } from './sitq.constants.js';
+import { ConfigurableModuleClass } from './sitq.module-definition.js';
+import { readSitqOptions } from './sitq.settings.js';
+
+/**
+ * The part that enqueues. Global, so that `TaskQueue` and `TaskContext` can be injected anywhere,
+ * and torn down last, so that everybody can enqueue to the end.
+ */
+@Global()
+@Module({
+  providers: [
+    HandlerRegistry,
+    TaskContext,
+    {
+      provide: Backend,
+      inject: [SITQ_OPTIONS],
+      useFactory: async (options: SitqOptions): Promise<Backend> => {
+        const { backend, database, durability, migrate } = readSitqOptions(options);
+        const logger = new Logger(LOG_CONTEXT);
+        const store = backend ?? new TypeOrmBackend({ database, durability, migrate, logger });
+        await store.open();
+        return store;
+      },
+    },
+    {
+      provide: TaskQueue,
+      inject: [Backend, SITQ_OPTIONS, HandlerRegistry],
+      useFactory: (backend: Backend, options: SitqOptions, registry: HandlerRegistry) =>
+        new TaskQueue({
+          backend,
+          registry,
+          serializer: options.serializer,
+          plugins: options.plugins,
+        }),
+    },
+  ],
+  exports: [SITQ_OPTIONS, Backend, HandlerRegistry, TaskContext, TaskQueue],
+})
+export class SitqCoreModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  constructor(
+    @Inject(Backend) private readonly backend: Backend,
+    @Inject(TaskQueue) private readonly queue: TaskQueue,
+  ) {
+    super();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.queue.close();
+    await this.backend.close();
+  }
+}

@@ -1,0 +1,62 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { Backend } from './core/backend.js';
+import { HandlerRegistry } from './core/registry.js';
+import { TaskContext } from './core/task-context.js';
+import type { SitqOptions } from './interfaces/sitq-options.interface.js';
+import { LOG_CONTEXT, SITQ_OPTIONS } from './sitq.constants.js';
+import { workerOff } from './sitq.messages.js';
+import { TaskExplorer } from './task.explorer.js';
+import { Worker, type WorkerStats } from './worker/worker.js';
+
+/**
+ * Nest's lifecycle for the worker: it claims only when the whole application is ready, and drains
+ * before anything the handlers may use is torn down.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(LOG_CONTEXT);
+  private worker: Worker | null = null;
+
+  constructor(
+    @Inject(SITQ_OPTIONS) private readonly options: SitqOptions,
+    private readonly explorer: TaskExplorer,
+    private readonly registry: HandlerRegistry,
+    private readonly context: TaskContext,
+    private readonly backend: Backend,
+  ) {}
+
+  onModuleInit(): void {
+    this.explorer.explore();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { worker, serializer, plugins } = this.options;
+    if (worker === false) {
+      const handlers = this.registry.names().length;
+      if (handlers > 0) this.logger.log(workerOff(handlers));
+      return;
+    }
+    const { backend, registry, context, logger } = this;
+    const options = worker ?? {};
+    this.worker = new Worker({ backend, registry, context, logger, options, serializer, plugins });
+    await this.worker.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.worker?.stop();
+  }
+
+  /** What the worker of this process is doing; null when it has none. */
+  stats(): WorkerStats | null {
+    return this.worker?.stats() ?? null;
+  }
+}

@@ -1,0 +1,90 @@
+import type { LeasingBackend, WorkerRegistration } from '../core/capabilities/leasing-backend.js';
+import type { SitqLogger } from '../core/logger.js';
+
+/** Signs of life per lease: two may fail before the lease is in danger. */
+const BEATS_PER_LEASE = 3;
+
+/** What the keeper needs to know of its worker. */
+export interface LeaseKeeperParts {
+  readonly backend: LeasingBackend;
+  readonly registration: WorkerRegistration;
+  /** In ms. */
+  readonly lease: number;
+  readonly logger: SitqLogger;
+  readonly load: () => { inFlight: number; stuck: number };
+  /** The registration ran out: the tasks in flight are no longer this worker's. */
+  readonly onLost: () => void;
+}
+
+/**
+ * Keeps the worker's registration alive, and with it the lease of every task it runs; on each
+ * beat it also takes over the tasks of workers that died.
+ */
+export class LeaseKeeper {
+  private timer: NodeJS.Timeout | undefined;
+  private beating: Promise<void> | null = null;
+  private stopped = false;
+
+  constructor(private readonly parts: LeaseKeeperParts) {}
+
+  async start(): Promise<void> {
+    await this.register();
+    await this.rescue();
+    this.schedule();
+  }
+
+  /** One beat now, beside the regular ones; concurrent calls share it. */
+  beat(): Promise<void> {
+    this.beating ??= this.beatOnce().finally(() => {
+      this.beating = null;
+    });
+    return this.beating;
+  }
+
+  /** Ends the beats and removes the registration. The worker must hold no task any more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.beating;
+    await this.parts.backend.retireWorker(this.parts.registration.id);
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      void this.beat().then(() => this.schedule());
+    }, this.parts.lease / BEATS_PER_LEASE);
+    this.timer.unref();
+  }
+
+  private async beatOnce(): Promise<void> {
+    const { backend, registration, lease, load, logger, onLost } = this.parts;
+    try {
+      if (!(await backend.renewWorker(registration.id, { lease, ...load() }))) {
+        logger.error(
+          `Worker ${registration.id} was silent for longer than its lease of ${lease} ms; its ` +
+            `tasks were handed on. It registers anew.`,
+        );
+        onLost();
+        await this.register();
+      }
+      await this.rescue();
+    } catch (error) {
+      logger.warn(`Worker ${registration.id} could not renew its lease: ${String(error)}`);
+    }
+  }
+
+  private register(): Promise<void> {
+    const { backend, registration, lease, load } = this.parts;
+    return backend.registerWorker(registration, { lease, ...load() });
+  }
+
+  private async rescue(): Promise<void> {
+    for (const task of await this.parts.backend.rescueTasks()) {
+      this.parts.logger.warn(
+        `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
+          `${task.attempt}; it is ${task.status} now.`,
+      );
+    }
+  }
+}

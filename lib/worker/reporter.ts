@@ -1,0 +1,56 @@
+import type { Backend } from '../core/backend.js';
+import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
+import type { SitqLogger } from '../core/logger.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { TaskRun } from './task-run.js';
+
+/** How long reports are gathered, in ms. */
+const INTERVAL = 100;
+
+/** Writes the progress and the log lines of runs, gathered so that a chatty handler costs little. */
+export class Reporter {
+  private readonly waiting = new Set<TaskRun>();
+  private timer: NodeJS.Timeout | undefined;
+  private warned = false;
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly logger: SitqLogger,
+    private readonly onRefused: (run: TaskRun) => void,
+  ) {}
+
+  /** The run has something to report. */
+  readonly add = (run: TaskRun): void => {
+    this.waiting.add(run);
+    this.timer ??= setTimeout(() => this.flushAll(), INTERVAL);
+  };
+
+  /** Writes what a run has reported, before its outcome is stored. */
+  flush(run: TaskRun): void {
+    if (!this.waiting.delete(run)) return;
+    const report = run.takeReport();
+    if (!report || run.concluded) return;
+    if (!isJournalingBackend(this.backend)) {
+      this.warnOnce();
+      return;
+    }
+    this.backend.storeReport(run.reserved.id, report).catch((error: unknown) => {
+      if (error instanceof LeaseLostError) this.onRefused(run);
+      else this.logger.warn(`A report of task ${run.reserved.id} was not stored: ${String(error)}`);
+    });
+  }
+
+  private flushAll(): void {
+    this.timer = undefined;
+    for (const run of this.waiting) this.flush(run);
+  }
+
+  private warnOnce(): void {
+    if (this.warned) return;
+    this.warned = true;
+    this.logger.warn(
+      `${this.backend.constructor.name} does not implement JournalingBackend: progress and log ` +
+        `lines of tasks are not kept.`,
+    );
+  }
+}
