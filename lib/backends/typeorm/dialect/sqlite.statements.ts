@@ -1,4 +1,4 @@
-import type { Database, Statement } from 'better-sqlite3';
+import type BetterSqlite3 from 'better-sqlite3';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -23,9 +23,9 @@ const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
  * Every statement of the SQLite dialect, prepared once: constant texts, none collected while the
  * connection lives.
  */
-export function prepareStatements(db: Database) {
+export function prepareStatements(db: BetterSqlite3.Database) {
   const sql = <P extends unknown[], R = unknown>(text: string) =>
-    db.prepare<P, R>(text) as Statement<P, R>;
+    db.prepare<P, R>(text) as BetterSqlite3.Statement<P, R>;
   return {
     begin: sql<[]>('BEGIN IMMEDIATE'),
     commit: sql<[]>('COMMIT'),
