@@ -1,4 +1,4 @@
-import type BetterSqlite3 from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -19,13 +19,24 @@ const HELD = `id = ? AND lease = ? AND status = 'running'`;
 /** Columns of a claimable task in the order in which a claim walks them. */
 const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
 
+/** A prepared statement with the types of its parameters and of its rows. */
+export interface SqliteStatement<P extends unknown[], R> {
+  run(...parameters: P): { changes: number };
+  get(...parameters: P): R | undefined;
+  all(...parameters: P): R[];
+  /** Rows become their first column. */
+  pluck(): this;
+  /** Rows become arrays. */
+  raw(): this;
+}
+
 /**
  * Every statement of the SQLite dialect, prepared once: constant texts, none collected while the
  * connection lives.
  */
-export function prepareStatements(db: BetterSqlite3.Database) {
+export function prepareStatements(db: Database) {
   const sql = <P extends unknown[], R = unknown>(text: string) =>
-    db.prepare<P, R>(text) as BetterSqlite3.Statement<P, R>;
+    db.prepare(text) as unknown as SqliteStatement<P, R>;
   return {
     begin: sql<[]>('BEGIN IMMEDIATE'),
     commit: sql<[]>('COMMIT'),
