@@ -89,7 +89,7 @@ export class TaskContext {
   }
 
   /** Runs `work` as part of the given run. */
-  enter<T>(run: CurrentRun, work: () => T): T {
-    return this.storage.run(run, work);
+  enter<R extends CurrentRun, T>(run: R, work: (run: R) => T): T {
+    return this.storage.run(run, work, run);
   }
 }

@@ -2,6 +2,7 @@ import type { Backend } from '../core/backend.js';
 import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
 import type { SitqLogger } from '../core/logger.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { RunObserver } from './run-observer.js';
 import type { TaskRun } from './task-run.js';
 
 /** How long reports are gathered, in ms. */
@@ -16,7 +17,7 @@ export class Reporter {
   constructor(
     private readonly backend: Backend,
     private readonly logger: SitqLogger,
-    private readonly onRefused: (run: TaskRun) => void,
+    private readonly observer: RunObserver,
   ) {}
 
   /** The run has something to report. */
@@ -35,7 +36,7 @@ export class Reporter {
       return;
     }
     this.backend.storeReport(run.reserved.id, report).catch((error: unknown) => {
-      if (error instanceof LeaseLostError) this.onRefused(run);
+      if (error instanceof LeaseLostError) this.observer.refused(run);
       else this.logger.warn(`A report of task ${run.reserved.id} was not stored: ${String(error)}`);
     });
   }

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend } from '../core/backend.js';
 import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
 import { decideOutcome, type Outcome, type RunEnd } from '../core/outcome.js';
@@ -8,19 +6,16 @@ import type { Plugin } from '../core/plugin.js';
 import type { BackoffPlan } from '../core/retry-policy.js';
 import { toStoredError } from '../core/stored-error.js';
 import type { TaskContext } from '../core/task-context.js';
-import { BackendError } from '../errors/backend.error.js';
-import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { QueueClosedError } from '../errors/queue-closed.error.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
 import { settledValue } from './observable-result.js';
 import type { Reporter } from './reporter.js';
+import type { RunObserver } from './run-observer.js';
+import type { Settler, StorableOutcome } from './settler.js';
 import type { TaskRun } from './task-run.js';
-
-const MAX_SETTLE_PAUSE = 5_000;
 
 /** What a runner works with. */
 export interface TaskRunnerParts {
-  readonly backend: Backend;
+  readonly settler: Settler;
   readonly codec: PayloadCodec;
   readonly context: TaskContext;
   readonly plugins: readonly Plugin[];
@@ -29,10 +24,7 @@ export interface TaskRunnerParts {
   readonly clock: Clock;
   /** How long after its timeout a handler counts as stuck, in ms. */
   readonly timeoutGrace: number;
-  /** The lease turned out to be lost when something was written. */
-  readonly onRefused: (run: TaskRun) => void;
-  /** A handler became stuck, or a stuck one ended. */
-  readonly onStuck: () => void;
+  readonly observer: RunObserver;
 }
 
 /**
@@ -48,46 +40,39 @@ export class TaskRunner {
     this.after = parts.plugins.filter((plugin) => plugin.afterSettle);
   }
 
-  /**
-   * Resolves when the outcome is stored, or cannot be. Never rejects.
-   *
-   * @param onEnded called when the handler has ended, before the outcome is stored, so that the
-   * next claim can share its transaction.
-   */
-  async run(run: TaskRun, onEnded: () => void): Promise<void> {
-    const end = await this.execute(run);
-    onEnded();
+  /** Resolves when the outcome is stored, or cannot be. Never rejects. */
+  async run(run: TaskRun): Promise<void> {
+    const stopWatching = run.timeout === null ? undefined : this.watchTimeout(run, run.timeout);
+    let end: RunEnd;
+    try {
+      const returned = this.parts.context.enter(run, this.call);
+      end = { kind: 'returned', value: isPromiseLike(returned) ? await returned : returned };
+    } catch (error) {
+      end = { kind: 'threw', error };
+    }
+    stopWatching?.();
+    this.parts.observer.ended(run);
     if (run.stuck) this.noteUnstuck(run);
     if (!run.concluded) await this.conclude(run, end);
+    this.parts.observer.settled(run);
   }
 
   /** Stores what the end of a run means. Once per run. */
   async conclude(run: TaskRun, end: RunEnd): Promise<void> {
     this.parts.reporter.flush(run);
     run.concluded = true;
-    const outcome = await this.settle(run, this.decide(run, end));
-    if (!outcome) return;
-    this.logFailure(run, outcome);
+    const outcome = this.parts.settler.toStorable(this.decide(run, end));
+    try {
+      if (!(await this.parts.settler.store(run.reserved, outcome))) return;
+    } catch {
+      this.parts.observer.refused(run);
+      return;
+    }
+    if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
     for (const plugin of this.after) await this.tell(plugin, run, outcome);
   }
 
-  private async execute(run: TaskRun): Promise<RunEnd> {
-    const stopWatching = run.timeout === null ? undefined : this.watchTimeout(run, run.timeout);
-    let end: RunEnd;
-    try {
-      const value = await this.parts.context.enter(run, () => this.call(run));
-      end = { kind: 'returned', value };
-    } catch (error) {
-      end = { kind: 'threw', error };
-    } finally {
-      stopWatching?.();
-    }
-    if (run.snoozeDelay !== undefined) return { kind: 'snoozed', delay: run.snoozeDelay };
-    // Beyond the grace the attempt has failed already; a value that comes later changes nothing.
-    return run.stuck ? { kind: 'threw', error: run.abortReason } : end;
-  }
-
-  private call(run: TaskRun): unknown {
+  private readonly call = (run: TaskRun): unknown => {
     const args = this.parts.codec.decode(run.reserved.payload) as unknown[];
     const handler = () => settledValue(run.handler.invoke(args), run);
     if (this.around.length === 0) return handler();
@@ -95,7 +80,7 @@ export class TaskRunner {
       (next, plugin) => async () => plugin.aroundRun!(run.task, next),
       async () => handler(),
     )();
-  }
+  };
 
   /** Aborts the signal when time is up, and calls the run stuck when the grace is over too. */
   private watchTimeout(run: TaskRun, timeout: number): () => void {
@@ -117,16 +102,20 @@ export class TaskRunner {
       `Task ${name} ${id} is stuck: its handler ignores the signal that aborted after ` +
         `${run.timeout} ms. Its slot stays taken until the handler ends.`,
     );
-    this.parts.onStuck();
+    this.parts.observer.stuckChanged();
     if (run.lastAttempt) void this.conclude(run, { kind: 'threw', error: run.abortReason });
   }
 
   private noteUnstuck(run: TaskRun): void {
     this.parts.logger.warn(`Task ${run.reserved.name} ${run.reserved.id} is no longer stuck.`);
-    this.parts.onStuck();
+    this.parts.observer.stuckChanged();
   }
 
-  private decide(run: TaskRun, end: RunEnd): Outcome {
+  private decide(run: TaskRun, ended: RunEnd): Outcome {
+    let end = ended;
+    if (run.snoozeDelay !== undefined) end = { kind: 'snoozed', delay: run.snoozeDelay };
+    // Beyond the grace the attempt has failed already; a value that comes later changes nothing.
+    else if (run.stuck) end = { kind: 'threw', error: run.abortReason };
     const { backoff } = run.reserved;
     return decideOutcome(end, {
       attempt: run.attempt,
@@ -140,74 +129,7 @@ export class TaskRunner {
     });
   }
 
-  /** The outcome that was stored; null when none could be. */
-  private async settle(run: TaskRun, outcome: Outcome): Promise<Outcome | null> {
-    for (let round = 0; ; round += 1) {
-      try {
-        return await this.store(run, outcome);
-      } catch (error) {
-        if (error instanceof LeaseLostError) {
-          this.parts.onRefused(run);
-          return null;
-        }
-        if (!(error instanceof BackendError) || error instanceof QueueClosedError) {
-          this.parts.logger.error(
-            `The outcome of task ${run.reserved.id} was not stored: ${String(error)}`,
-          );
-          return null;
-        }
-        const pause = Math.random() * Math.min(MAX_SETTLE_PAUSE, 100 * 2 ** round);
-        this.parts.logger.warn(
-          `The outcome of task ${run.reserved.id} is not stored yet, trying again: ${error.message}`,
-        );
-        await sleep(pause, undefined, { ref: false });
-      }
-    }
-  }
-
-  private async store(run: TaskRun, outcome: Outcome): Promise<Outcome | null> {
-    const { id, lease } = run.reserved;
-    const { backend, codec } = this.parts;
-    switch (outcome.kind) {
-      case 'completed': {
-        let value: string | null;
-        try {
-          value = outcome.value === undefined ? null : codec.encode('result', outcome.value);
-        } catch (error) {
-          return this.store(run, { kind: 'failed', error });
-        }
-        await backend.storeResult(id, { lease, status: 'success', value });
-        return outcome;
-      }
-      case 'failed':
-        await backend.storeResult(id, {
-          lease,
-          status: 'failed',
-          error: toStoredError(outcome.error),
-        });
-        return outcome;
-      case 'cancelled':
-        await backend.storeResult(id, { lease, status: 'cancelled' });
-        return outcome;
-      case 'retry': {
-        const error = toStoredError(outcome.error);
-        await backend.updateTaskStatus(id, 'queued', { lease, eta: outcome.eta, error });
-        return outcome;
-      }
-      case 'snoozed':
-        await backend.updateTaskStatus(id, 'queued', { lease, eta: outcome.eta, giveBack: true });
-        return outcome;
-      case 'given-back':
-        await backend.updateTaskStatus(id, 'queued', { lease, giveBack: true });
-        return outcome;
-      case 'lost':
-        this.parts.onRefused(run);
-        return null;
-    }
-  }
-
-  private logFailure(run: TaskRun, outcome: Outcome): void {
-    if (outcome.kind !== 'failed' && outcome.kind !== 'retry') return;
+  private logFailure(run: TaskRun, outcome: StorableOutcome & { error: unknown }): void {
     const { name, message, stack } = toStoredError(outcome.error);
     const which = `Task ${run.reserved.name} ${run.reserved.id} attempt ${run.attempt} of ${run.maxAttempts}`;
     if (outcome.kind === 'retry') {
@@ -218,11 +140,15 @@ export class TaskRunner {
     }
   }
 
-  private async tell(plugin: Plugin, run: TaskRun, outcome: Outcome): Promise<void> {
+  private async tell(plugin: Plugin, run: TaskRun, outcome: StorableOutcome): Promise<void> {
     try {
       await plugin.afterSettle?.(run.task, outcome);
     } catch (error) {
       this.parts.logger.warn(`Plugin ${plugin.name} failed in afterSettle: ${String(error)}`);
     }
   }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

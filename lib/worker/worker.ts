@@ -21,6 +21,8 @@ import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { Bell } from './bell.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Reporter } from './reporter.js';
+import type { RunObserver } from './run-observer.js';
+import { Settler } from './settler.js';
 import { TaskRun } from './task-run.js';
 import { TaskRunner } from './task-runner.js';
 import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
@@ -71,12 +73,12 @@ export interface WorkerStats {
  *
  * @publicApi
  */
-export class Worker {
+export class Worker implements RunObserver {
   /** Unique to this start of this process. */
   readonly id = randomUUID();
 
   private state: WorkerStats['state'] = 'created';
-  private refused = 0;
+  private refusals = 0;
   private readonly settings: WorkerSettings;
   private readonly clock: Clock;
   private readonly codec: PayloadCodec;
@@ -89,8 +91,9 @@ export class Worker {
 
   /** Runs whose handler has not ended, by task; each takes a slot. */
   private readonly runs = new Map<string, TaskRun>();
-  /** Runs whose outcome is not stored yet. */
-  private readonly unsettled = new Set<Promise<void>>();
+  /** How many claimed tasks have no stored outcome yet. */
+  private unsettled = 0;
+  private readonly idle = new Bell();
   private slotFreed = false;
   private checkingCancels = false;
   private cancelsCheckedAt = 0;
@@ -106,19 +109,17 @@ export class Worker {
     this.settings = readWorkerOptions(parts.options ?? {});
     this.clock = parts.clock ?? systemClock;
     this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
-    const onRefused = (run: TaskRun) => this.noteRefused(run);
-    this.reporter = new Reporter(backend, logger, onRefused);
+    this.reporter = new Reporter(backend, logger, this);
     this.runner = new TaskRunner({
-      backend,
       logger,
       plugins,
       context,
-      onRefused,
+      observer: this,
       codec: this.codec,
       reporter: this.reporter,
+      settler: new Settler(backend, this.codec, logger),
       clock: this.clock,
       timeoutGrace: this.settings.timeoutGrace,
-      onStuck: () => void this.leases?.beat(),
     });
     this.leases = this.createLeaseKeeper();
     this.request = { queues: this.settings.queues, handlers: this.capacities };
@@ -137,7 +138,7 @@ export class Worker {
   }
 
   stats(): WorkerStats {
-    return { state: this.state, refused: this.refused, ...this.load() };
+    return { state: this.state, refused: this.refusals, ...this.load() };
   }
 
   private async begin(): Promise<void> {
@@ -196,29 +197,25 @@ export class Worker {
 
   private runTask(reserved: ReservedTask): void {
     const handler = this.parts.registry.get(reserved.name);
+    this.unsettled += 1;
     if (!handler || this.state !== 'running') {
-      this.track(this.handBack(reserved));
+      void this.handBack(reserved);
       return;
     }
     const now = this.clock.now();
     const run = new TaskRun(reserved, handler, this.id, this.codec, now, this.reporter.add);
-    const capacity = this.capacities.get(handler.name)!;
-    capacity.free -= 1;
+    this.capacities.get(handler.name)!.free -= 1;
     this.runs.set(reserved.id, run);
-    this.track(
-      this.runner.run(run, () => {
-        capacity.free += 1;
-        this.runs.delete(reserved.id);
-        this.announceFreeSlot();
-      }),
-    );
+    void this.runner.run(run);
   }
 
   /**
-   * Rings once per turn of the event loop, ahead of the commit that stores this turn's outcomes:
-   * the claim that follows then shares its transaction.
+   * Frees the slot. The ring comes once per turn of the event loop, ahead of the commit that
+   * stores this turn's outcomes: the claim that follows then shares its transaction.
    */
-  private announceFreeSlot(): void {
+  ended({ reserved, handler }: TaskRun): void {
+    this.capacities.get(handler.name)!.free += 1;
+    this.runs.delete(reserved.id);
     if (this.slotFreed) return;
     this.slotFreed = true;
     setImmediate(() => {
@@ -227,9 +224,21 @@ export class Worker {
     });
   }
 
-  private track(work: Promise<void>): void {
-    this.unsettled.add(work);
-    void work.finally(() => this.unsettled.delete(work));
+  settled(): void {
+    this.unsettled -= 1;
+    if (this.unsettled === 0) this.idle.ring();
+  }
+
+  refused({ reserved: { id, name, lease } }: TaskRun): void {
+    this.refusals += 1;
+    this.parts.logger.warn(
+      `Task ${name} ${id} was handed on while its handler ran; what lease ${lease} wanted to ` +
+        `write was refused.`,
+    );
+  }
+
+  stuckChanged(): void {
+    void this.leases?.beat();
   }
 
   /** A task that came when it could not be run any more, or that this process does not know. */
@@ -240,6 +249,7 @@ export class Worker {
     } catch (error) {
       this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${String(error)}`);
     }
+    this.settled();
   }
 
   private onChange({ kind }: BackendChange): void {
@@ -272,9 +282,9 @@ export class Worker {
     this.bell.ring();
     if (started) {
       const grace = Math.min(2000, this.settings.shutdownTimeout / 5);
-      await this.settled(deadline - grace);
+      await this.allSettled(deadline - grace);
       for (const run of this.runs.values()) run.abort(new WorkerShutdownError());
-      await this.settled(deadline);
+      await this.allSettled(deadline);
       await this.giveBackWhatRuns();
       await within(1000, this.leases?.stop());
     }
@@ -285,10 +295,10 @@ export class Worker {
   }
 
   /** Resolves when every outcome is stored, or at the deadline. */
-  private async settled(deadline: number): Promise<void> {
+  private async allSettled(deadline: number): Promise<void> {
     await within(deadline - performance.now(), this.loop);
-    while (this.unsettled.size > 0 && performance.now() < deadline) {
-      await within(deadline - performance.now(), Promise.allSettled(this.unsettled));
+    while (this.unsettled > 0 && performance.now() < deadline) {
+      await this.idle.wait(deadline - performance.now());
     }
   }
 
@@ -336,14 +346,6 @@ export class Worker {
     let stuck = 0;
     for (const run of this.runs.values()) if (run.stuck) stuck += 1;
     return { inFlight: this.runs.size, stuck };
-  }
-
-  private noteRefused(run: TaskRun): void {
-    this.refused += 1;
-    this.parts.logger.warn(
-      `Task ${run.reserved.name} ${run.reserved.id} was handed on while its handler ran; what lease ` +
-        `${run.reserved.lease} wanted to write was refused.`,
-    );
   }
 
   private startTicking(): void {

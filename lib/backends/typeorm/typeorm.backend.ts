@@ -20,18 +20,15 @@ import type { BackendChange, WakingBackend } from '../../core/capabilities/wakin
 import { systemClock } from '../../core/clock.js';
 import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
-import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
-import { TaskNotFoundError } from '../../errors/task-not-found.error.js';
-import { ValidationError } from '../../errors/validation.error.js';
 import type { Dialect } from './dialect/dialect.js';
 import { SqliteDialect } from './dialect/sqlite.dialect.js';
 import { Doorbell } from './doorbell.js';
 import { GroupCommit } from './group-commit.js';
 import { ensureSchema, sitqSchema } from './schema.js';
 import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
-import type { Verdict, WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
+import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
 /** How long opening waits for other processes that open the same new file, in ms. */
 const OPEN_PATIENCE = 30_000;
@@ -91,7 +88,7 @@ export class TypeOrmBackend
     return this.closing;
   }
 
-  async enqueueTask(task: NewTask): Promise<void> {
+  enqueueTask(task: NewTask): Promise<void> {
     return this.enqueueTasks([task]);
   }
 
@@ -110,18 +107,16 @@ export class TypeOrmBackend
     return this.read('get a task', () => this.dialect.findTask(taskId));
   }
 
-  async updateTaskStatus(
+  updateTaskStatus(
     taskId: string,
     status: 'queued' | 'cancelled',
     change: StatusChange = {},
   ): Promise<void> {
-    const verdict = await this.write('update a task', 'change', { taskId, status, change });
-    this.check(verdict, taskId, change.lease, status);
+    return this.write('update a task', 'change', { taskId, status, change });
   }
 
-  async storeResult(taskId: string, result: FinalResult): Promise<void> {
-    const verdict = await this.write('store a result', 'settle', { taskId, result });
-    this.check(verdict, taskId, result.lease);
+  storeResult(taskId: string, result: FinalResult): Promise<void> {
+    return this.write('store a result', 'settle', { taskId, result });
   }
 
   async getResult(taskId: string): Promise<StoredResult | null> {
@@ -140,9 +135,8 @@ export class TypeOrmBackend
     return this.read('count', () => this.dialect.count());
   }
 
-  async storeReport(taskId: string, report: Report): Promise<void> {
-    const verdict = await this.write('store a report', 'report', { taskId, report });
-    this.check(verdict, taskId, report.lease);
+  storeReport(taskId: string, report: Report): Promise<void> {
+    return this.write('store a report', 'report', { taskId, report });
   }
 
   async getLog(taskId: string): Promise<LogLine[] | null> {
@@ -222,18 +216,6 @@ export class TypeOrmBackend
     } catch (error) {
       throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
     }
-  }
-
-  private check(verdict: Verdict, taskId: string, lease?: number, status?: TaskStatus): void {
-    if (verdict === 'done') return;
-    if (verdict === 'missing') throw new TaskNotFoundError(taskId);
-    if (lease !== undefined) throw new LeaseLostError(taskId, lease);
-    throw new ValidationError(
-      `Task ${taskId} cannot become ${status}: it is running or has ended. Give the lease of its ` +
-        `run, or cancel it through TaskQueue.cancel.`,
-      'status',
-      status,
-    );
   }
 
   /** Tells this process and the others what a commit changed. */

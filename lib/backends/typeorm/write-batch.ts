@@ -9,17 +9,14 @@ import type { FinalResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../core/task.js';
 import type { Write } from './write.js';
 
-/** Answer to a write that needs a lease or a state: what the row was found in. */
-export type Verdict = 'done' | 'refused' | 'missing';
-
 /** The kinds of writes, in the order in which a transaction applies them. */
 export interface WriteKinds {
   /** Before settles: a run reports its last progress while it still holds the lease. */
-  report: { input: { taskId: string; report: Report }; outcome: Verdict };
-  settle: { input: { taskId: string; result: FinalResult }; outcome: Verdict };
+  report: { input: { taskId: string; report: Report }; outcome: void };
+  settle: { input: { taskId: string; result: FinalResult }; outcome: void };
   change: {
     input: { taskId: string; status: 'queued' | 'cancelled'; change: StatusChange };
-    outcome: Verdict;
+    outcome: void;
   };
   cancel: { input: string; outcome: TaskStatus | null };
   insert: { input: readonly NewTask[]; outcome: void };

@@ -1,13 +1,13 @@
 import type { ReserveRequest } from '../../../core/backend.js';
 import type { ReservedTask } from '../../../core/task.js';
-import type { SqliteStatements } from './sqlite.statements.js';
+import type { ReadyRow, SqliteStatements } from './sqlite.statements.js';
 
 /** Waiting tasks of one queue, handler and priority: a run of the claim's index. */
 type Lane = readonly [queue: string, name: string, priority: number];
 type Candidate = { -readonly [K in keyof ReservedTask]: ReservedTask[K] } & { seq: number };
 
-const BEFORE_ALL = -32769;
-const AFTER_ALL = 32768;
+const LOWEST = -32768;
+const ABOVE_ALL = 32768;
 const DEFAULT_MAX_ATTEMPTS = 3;
 
 /**
@@ -59,7 +59,8 @@ export class SqliteClaim {
         const lane = lanes[i]!;
         const most = Math.min(limit - chosen.length, room(request, taken, lane[1]));
         if (most > 0) {
-          candidates.push(...(this.statements.ready.all(...lane, now, most) as Candidate[]));
+          const rows = this.statements.ready.all(...lane, now, most);
+          for (const row of rows) candidates.push(toCandidate(lane, row));
         }
       }
       if (merged > 1) candidates.sort((a, b) => a.eta - b.eta || a.seq - b.seq);
@@ -73,21 +74,43 @@ export class SqliteClaim {
     return chosen;
   }
 
-  /** The lanes that have tasks and that this request may take from. */
+  /**
+   * The lanes that have tasks and that this request may take from. Each step seeks to the first
+   * entry that can belong to another lane: `>` would walk through the rest of the last one.
+   */
   private lanes(request: ReserveRequest): Lane[] {
     const lanes: Lane[] = [];
     for (const queue of request.queues ?? [null]) {
-      let at: Lane = [queue ?? '', '', BEFORE_ALL];
+      let from: Lane = [queue ?? '', '', LOWEST];
       for (;;) {
-        const lane: Lane | undefined = this.statements.nextLane.get(...at);
+        const lane: Lane | undefined = this.statements.nextLane.get(...from);
         if (!lane || (queue !== null && lane[0] !== queue)) break;
         const wanted = capacity(request, lane[1]) > 0;
         if (wanted) lanes.push(lane);
-        at = wanted ? lane : [lane[0], lane[1], AFTER_ALL];
+        from = [lane[0], lane[1], wanted ? lane[2] + 1 : ABOVE_ALL];
       }
     }
     return lanes;
   }
+}
+
+function toCandidate([queue, name, priority]: Lane, row: ReadyRow): Candidate {
+  return {
+    seq: row[0],
+    id: row[1],
+    name,
+    queue,
+    priority,
+    payload: row[2],
+    eta: row[3],
+    maxAttempts: row[4],
+    timeout: row[5],
+    backoff: row[6],
+    meta: row[7],
+    createdAt: row[8],
+    attempt: row[9],
+    lease: row[10],
+  };
 }
 
 function capacity(request: ReserveRequest, name: string): number {

@@ -4,7 +4,8 @@ import { currentProcess, isProcessGone } from '../../../core/process-identity.js
 import type { NewTask, ReservedTask, TaskStatus } from '../../../core/task.js';
 import { LeaseLostError } from '../../../errors/lease-lost.error.js';
 import { ValidationError } from '../../../errors/validation.error.js';
-import type { Verdict, WriteKind, WriteKinds } from '../write-batch.js';
+import { refusedWrite } from '../refused-write.js';
+import type { WriteKind, WriteKinds } from '../write-batch.js';
 import type { SqliteClaim } from './sqlite.claim.js';
 import { ROWS_PER_INSERT, type SqliteStatements } from './sqlite.statements.js';
 
@@ -70,44 +71,46 @@ export class SqliteWrites implements Apply {
     }
   }
 
-  readonly settle = ({ taskId, result }: WriteKinds['settle']['input']): Verdict => {
+  readonly settle = ({ taskId, result }: WriteKinds['settle']['input']): void => {
+    const { lease } = result;
     const now = this.clock.now();
     const { complete, fail, endCancelled } = this.statements;
-    switch (result.status) {
-      case 'success':
-        return this.verdict(complete.run(result.value, now, taskId, result.lease), taskId);
-      case 'failed': {
-        const error = JSON.stringify(result.error);
-        return this.verdict(fail.run(error, now, taskId, result.lease), taskId);
-      }
-      case 'cancelled': {
-        const error = result.error ? JSON.stringify(result.error) : null;
-        return this.verdict(endCancelled.run(error, now, taskId, result.lease), taskId);
-      }
+    if (result.status === 'success') {
+      this.must(complete.run(result.value, now, taskId, lease), taskId, lease);
+    } else if (result.status === 'failed') {
+      this.must(fail.run(JSON.stringify(result.error), now, taskId, lease), taskId, lease);
+    } else {
+      const error = result.error ? JSON.stringify(result.error) : null;
+      this.must(endCancelled.run(error, now, taskId, lease), taskId, lease);
     }
   };
 
-  readonly change = ({ taskId, status, change }: WriteKinds['change']['input']): Verdict => {
+  readonly change = ({ taskId, status, change }: WriteKinds['change']['input']): void => {
     const now = this.clock.now();
+    const { lease, eta = null, giveBack = false } = change;
     const error = change.error ? JSON.stringify(change.error) : null;
-    const eta = change.eta ?? null;
     const { cancelWaiting, endCancelled, requeue, reschedule } = this.statements;
-    const { lease } = change;
     if (lease === undefined) {
       const done =
         status === 'queued' ? reschedule.run(eta, error, taskId) : cancelWaiting.run(now, taskId);
-      return this.verdict(done, taskId);
+      this.must(done, taskId, lease, status);
+    } else if (status === 'cancelled') {
+      this.must(endCancelled.run(error, now, taskId, lease), taskId, lease);
+    } else {
+      const done = requeue.run(now, giveBack ? 1 : 0, eta, error, taskId, lease);
+      this.must(done, taskId, lease);
     }
-    if (status === 'cancelled') {
-      return this.verdict(endCancelled.run(error, now, taskId, lease), taskId);
-    }
-    const givenBack = change.giveBack ? 1 : 0;
-    return this.verdict(requeue.run(now, givenBack, eta, error, taskId, lease), taskId);
   };
 
-  private verdict({ changes }: { changes: number }, taskId: string): Verdict {
-    if (changes === 1) return 'done';
-    return this.statements.status.get(taskId) === undefined ? 'missing' : 'refused';
+  private must(
+    { changes }: { changes: number },
+    taskId: string,
+    lease: number | undefined,
+    status?: string,
+  ): void {
+    if (changes === 1) return;
+    const exists = this.statements.status.get(taskId) !== undefined;
+    throw refusedWrite(taskId, exists, lease, status);
   }
 
   readonly cancel = (taskId: string): TaskStatus | null => {
@@ -118,9 +121,9 @@ export class SqliteWrites implements Apply {
     return (this.statements.status.get(taskId) as TaskStatus | undefined) ?? null;
   };
 
-  readonly report = ({ taskId, report }: WriteKinds['report']['input']): Verdict => {
+  readonly report = ({ taskId, report }: WriteKinds['report']['input']): void => {
     const seq = this.statements.heldSeq.get(taskId, report.lease);
-    if (seq === undefined) return this.verdict({ changes: 0 }, taskId);
+    if (seq === undefined) return this.must({ changes: 0 }, taskId, report.lease);
     if (report.progress !== undefined) this.statements.setProgress.run(seq, report.progress);
     if (report.lines?.length) {
       for (const { attempt, at, line } of report.lines) {
@@ -128,7 +131,6 @@ export class SqliteWrites implements Apply {
       }
       this.statements.dropOldLines.run(seq, seq);
     }
-    return 'done';
   };
 
   readonly register = ({ worker, beat }: WriteKinds['register']['input']): void => {

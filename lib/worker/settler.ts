@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Backend } from '../core/backend.js';
+import type { SitqLogger } from '../core/logger.js';
+import type { Outcome } from '../core/outcome.js';
+import type { PayloadCodec } from '../core/payload-codec.js';
+import { toStoredError } from '../core/stored-error.js';
+import type { ReservedTask } from '../core/task.js';
+import { BackendError } from '../errors/backend.error.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+
+const LONGEST_PAUSE = 5_000;
+
+/** An outcome whose value, if it has one, is text already. */
+export type StorableOutcome =
+  | Exclude<Outcome, { kind: 'completed' }>
+  | { readonly kind: 'completed'; readonly value: unknown; readonly text: string | null };
+
+/** Writes outcomes of runs. */
+export class Settler {
+  constructor(
+    private readonly backend: Backend,
+    private readonly codec: PayloadCodec,
+    private readonly logger: SitqLogger,
+  ) {}
+
+  /** A value that cannot be kept fails its task: running it again would not change the value. */
+  toStorable(outcome: Outcome): StorableOutcome {
+    if (outcome.kind !== 'completed') return outcome;
+    const { kind, value } = outcome;
+    try {
+      const text = value === undefined ? null : this.codec.encode('result', value);
+      return { kind, value, text };
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
+  }
+
+  /**
+   * Stores an outcome. A store that cannot do it now is asked again until it can, or until the
+   * lease is lost: the work is done and must not be done twice for want of a disk block.
+   *
+   * @returns whether it is stored.
+   * @throws LeaseLostError
+   */
+  async store(task: ReservedTask, outcome: StorableOutcome): Promise<boolean> {
+    for (let round = 0; ; round += 1) {
+      try {
+        await this.write(task, outcome);
+        return true;
+      } catch (error) {
+        if (error instanceof LeaseLostError) throw error;
+        const again = error instanceof BackendError;
+        this.logger.warn(
+          `The outcome of task ${task.id} is not stored${again ? ' yet' : ''}: ${String(error)}`,
+        );
+        if (!again) return false;
+      }
+      const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);
+      await sleep(pause, undefined, { ref: false });
+    }
+  }
+
+  private write({ id, lease }: ReservedTask, outcome: StorableOutcome): Promise<void> {
+    switch (outcome.kind) {
+      case 'completed':
+        return this.backend.storeResult(id, { lease, status: 'success', value: outcome.text });
+      case 'failed': {
+        const error = toStoredError(outcome.error);
+        return this.backend.storeResult(id, { lease, status: 'failed', error });
+      }
+      case 'cancelled':
+        return this.backend.storeResult(id, { lease, status: 'cancelled' });
+      case 'retry': {
+        const error = toStoredError(outcome.error);
+        return this.backend.updateTaskStatus(id, 'queued', { lease, eta: outcome.eta, error });
+      }
+      case 'snoozed': {
+        const { eta } = outcome;
+        return this.backend.updateTaskStatus(id, 'queued', { lease, eta, giveBack: true });
+      }
+      case 'given-back':
+        return this.backend.updateTaskStatus(id, 'queued', { lease, giveBack: true });
+      case 'lost':
+        return Promise.reject(new LeaseLostError(id, lease));
+    }
+  }
+}

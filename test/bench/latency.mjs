@@ -1,0 +1,68 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { TaskQueue } from 'nestjs-sitq';
+import { NAME } from './payload.mjs';
+import { createWorker, openBackend } from './sitq.mjs';
+import { percentile, withDatabase } from './workspace.mjs';
+
+const SAMPLES = 500;
+const CHILD = fileURLToPath(new URL('./latency.worker.mjs', import.meta.url));
+
+/** Time from the call of enqueue to the first line of the handler, on an idle queue. */
+export async function latency() {
+  for (const durability of ['full', 'relaxed']) {
+    print('same process', durability, 0.5, 3, await withDatabase((file) => inProcess(file, durability)));
+    print('other process', durability, 2, 6, await withDatabase((file) => acrossProcesses(file, durability)));
+  }
+}
+
+async function inProcess(file, durability) {
+  const backend = await openBackend(file, durability);
+  let started;
+  const worker = createWorker(backend, 10, () => started(now()));
+  await worker.start();
+  const times = await sample(new TaskQueue({ backend }), (resolve) => (started = resolve));
+  await worker.stop();
+  await backend.close();
+  return times;
+}
+
+async function acrossProcesses(file, durability) {
+  const child = fork(CHILD, [file, durability]);
+  const started = [];
+  child.on('message', (at) => started.shift()?.(at));
+  await new Promise((resolve) => started.push(resolve)); // the worker is ready
+  const backend = await openBackend(file, durability);
+  const times = await sample(new TaskQueue({ backend }), (resolve) => started.push(resolve));
+  child.disconnect();
+  await new Promise((resolve) => child.once('exit', resolve));
+  await backend.close();
+  return times;
+}
+
+async function sample(queue, onStarted) {
+  const times = [];
+  for (let i = 0; i < SAMPLES; i += 1) {
+    const began = new Promise(onStarted);
+    const called = now();
+    await queue.enqueue(NAME, []);
+    times.push((await began) - called);
+    await new Promise((resolve) => setTimeout(resolve, 5)); // the queue is idle again
+  }
+  return times;
+}
+
+/** The same clock in every process of the machine, in ms. */
+function now() {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function print(what, durability, bar50, bar99, times) {
+  const p50 = percentile(times, 0.5);
+  const p99 = percentile(times, 0.99);
+  const missed = p50 > bar50 || p99 > bar99 ? ', missed' : '';
+  console.log(
+    `${durability.padEnd(8)}${`pick-up, ${what}`.padEnd(36)} p50 ${p50.toFixed(2)} ms  p99 ` +
+      `${p99.toFixed(2)} ms  (bar ${bar50} / ${bar99} ms${missed})`,
+  );
+}

@@ -1,0 +1,13 @@
+import { createWorker, openBackend } from './sitq.mjs';
+
+const [file, durability] = process.argv.slice(2);
+const backend = await openBackend(file, durability);
+const worker = createWorker(backend, 10, () => {
+  process.send(Number(process.hrtime.bigint()) / 1e6);
+});
+await worker.start();
+process.send(0);
+process.once('disconnect', async () => {
+  await worker.stop();
+  await backend.close();
+});

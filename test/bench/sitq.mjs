@@ -1,0 +1,76 @@
+import { HandlerRegistry, TaskQueue, TypeOrmBackend, Worker } from 'nestjs-sitq';
+import { ARGS, NAME } from './payload.mjs';
+import { seconds } from './workspace.mjs';
+
+const silent = { log() {}, warn() {}, debug() {}, error: console.error };
+
+export async function openBackend(database, durability) {
+  const backend = new TypeOrmBackend({ database, durability });
+  await backend.open();
+  return backend;
+}
+
+export function createWorker(backend, concurrency, invoke) {
+  const registry = new HandlerRegistry();
+  registry.add({
+    name: NAME,
+    origin: NAME,
+    invoke,
+    queue: 'default',
+    priority: 0,
+    maxAttempts: 3,
+    backoff: { type: 'fixed', delay: 0 },
+    timeout: null,
+    concurrency: Infinity,
+    retryIf: undefined,
+  });
+  return new Worker({ backend, registry, logger: silent, options: { concurrency } });
+}
+
+/** Tasks per second, so many calls awaited together. */
+export async function enqueue(database, durability, count, together) {
+  const backend = await openBackend(database, durability);
+  const queue = new TaskQueue({ backend });
+  const took = await seconds(async () => {
+    for (let done = 0; done < count; done += together) {
+      if (together === 1) await queue.enqueue(NAME, ARGS);
+      else await Promise.all(Array.from({ length: together }, () => queue.enqueue(NAME, ARGS)));
+    }
+  });
+  await backend.close();
+  return count / took;
+}
+
+export async function enqueueMany(database, durability, count) {
+  const backend = await openBackend(database, durability);
+  const queue = new TaskQueue({ backend });
+  const took = await seconds(() => queue.enqueueMany(NAME, repeat(count)));
+  await backend.close();
+  return count / took;
+}
+
+function* repeat(count) {
+  for (let i = 0; i < count; i += 1) yield ARGS;
+}
+
+/** Tasks per second of one worker with no-op handlers that return a value. */
+export async function drain(database, durability, count, concurrency) {
+  const backend = await openBackend(database, durability);
+  let done = 0;
+  let finish;
+  const finished = new Promise((resolve) => (finish = resolve));
+  const unsubscribe = backend.onChange((change) => {
+    if (change.kind !== 'settled') return;
+    done += change.taskIds.length;
+    if (done >= count) finish();
+  });
+  const worker = createWorker(backend, concurrency, async () => ({ ok: true }));
+  const took = await seconds(async () => {
+    await worker.start();
+    await finished;
+  });
+  unsubscribe();
+  await worker.stop();
+  await backend.close();
+  return done / took;
+}
