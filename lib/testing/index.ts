@@ -1,0 +1,5 @@
+export {
+  backendConformance,
+  type BackendConformanceOptions,
+  type ConformanceCase,
+} from './backend-conformance.js';
