@@ -72,27 +72,25 @@ export function parseBackoff(value: unknown): BackoffPlan | undefined {
     const delay = parseDuration(value);
     return delay === undefined ? undefined : { type: 'fixed', delay };
   }
-  const known = value as Partial<FixedBackoff & Omit<ExponentialBackoff, 'type'>> & {
-    type: string;
-  };
-  if (known.type === 'fixed') return parseFixed(known);
-  return known.type === 'exponential' ? parseExponential(known) : undefined;
+  const { type, ...given } = value as { type: unknown } & Record<string, unknown>;
+  if (type === 'fixed') return parseFixed(given);
+  return type === 'exponential' ? parseExponential(given) : undefined;
 }
 
-function parseFixed({ type: _, delay = 1000, ...unknown }: { type: string; delay?: Duration }) {
+function parseFixed({ delay = 1000, ...unknown }: Record<string, unknown>) {
   const parsed = parseDuration(delay);
   if (parsed === undefined || Object.keys(unknown).length > 0) return undefined;
   return { type: 'fixed', delay: parsed } as const;
 }
 
-function parseExponential(value: { type: string } & Partial<Omit<ExponentialBackoff, 'type'>>) {
-  const { type: _, factor = 2, jitter = 'full', base = 1000, max = 3_600_000, ...unknown } = value;
+function parseExponential(given: Record<string, unknown>): BackoffPlan | undefined {
+  const { factor = 2, jitter = 'full', base = 1000, max = 3_600_000, ...unknown } = given;
   const from = parseDuration(base);
   const most = parseDuration(max);
   if (from === undefined || most === undefined || Object.keys(unknown).length > 0) return undefined;
   if (typeof factor !== 'number' || !(factor >= 1) || !Number.isFinite(factor)) return undefined;
   if (jitter !== 'full' && jitter !== 'none') return undefined;
-  return { type: 'exponential', base: from, factor, max: most, jitter } as const;
+  return { type: 'exponential', base: from, factor, max: most, jitter };
 }
 
 /** Delay in ms after the given attempt. @param random from 0 (inclusive) to 1 (exclusive) */

@@ -59,8 +59,8 @@ export class ResultWaiter {
 
   /** Ends every wait with this error. */
   close(error: Error): void {
-    for (const waiters of [...this.waiting.values()]) {
-      for (const waiter of [...waiters]) waiter.fail(error);
+    for (const waiters of this.waiting.values()) {
+      for (const waiter of waiters) waiter.fail(error);
     }
   }
 
@@ -131,6 +131,6 @@ export class ResultWaiter {
   }
 
   private tell(taskId: string, act: (waiter: Waiter) => void): void {
-    for (const waiter of [...(this.waiting.get(taskId) ?? [])]) act(waiter);
+    for (const waiter of this.waiting.get(taskId) ?? []) act(waiter);
   }
 }

@@ -36,7 +36,7 @@ export class TaskRunner {
   private readonly after: readonly Plugin[];
 
   constructor(private readonly parts: TaskRunnerParts) {
-    this.around = parts.plugins.filter((plugin) => plugin.aroundRun).reverse();
+    this.around = parts.plugins.filter((plugin) => plugin.aroundRun).toReversed();
     this.after = parts.plugins.filter((plugin) => plugin.afterSettle);
   }
 
