@@ -5,6 +5,7 @@ import { parseBackoff, type BackoffFunction, type BackoffPlan } from './retry-po
 /** Longest delay a Node timer can hold. */
 const MAX_TIMER = 2 ** 31 - 1;
 const NAME = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
+const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value);
 
 /** The checks that options of several places share. */
 export const check = {
@@ -25,7 +26,7 @@ export const check = {
   }),
 
   name: (): OptionCheck<string> => ({
-    parse: (value) => (typeof value === 'string' && NAME.test(value) ? value : undefined),
+    parse: (value) => (isName(value) ? value : undefined),
     remedy: 'a string of 1 to 200 characters without control characters',
   }),
 
@@ -46,7 +47,7 @@ export const check = {
 
   nonEmptyList: (): OptionCheck<readonly string[]> => ({
     parse: (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((item) => NAME.test(item))
+      Array.isArray(value) && value.length > 0 && value.every(isName)
         ? [...new Set<string>(value)]
         : undefined,
     remedy: 'a list of one or more names',
