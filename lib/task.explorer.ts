@@ -28,10 +28,12 @@ export class TaskExplorer {
     for (const wrapper of wrappers) {
       const handlers = this.handlersOf(wrapper);
       if (handlers.length === 0) continue;
-      const first = seen.get(wrapper.metatype);
+      // By prototype: the providers of values have no metatype.
+      const prototype = prototypeOf(wrapper);
+      const first = seen.get(prototype);
       if (first) this.noteTwice(wrapper, first, handlers[0]!);
       else this.register(wrapper, handlers);
-      seen.set(wrapper.metatype, first ?? wrapper);
+      seen.set(prototype, first ?? wrapper);
     }
   }
 
