@@ -1,0 +1,81 @@
+import type { LoggerService, ModuleMetadata, Provider } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { SitqModule, TaskQueue, WorkerHost, type SitqOptions } from 'nestjs-sitq';
+
+/** Keeps what Nest logs, so that tests are quiet and can look. */
+export class Lines implements LoggerService {
+  readonly all: string[] = [];
+  log = this.keep('log');
+  warn = this.keep('warn');
+  error = this.keep('error');
+  debug = this.keep('debug');
+  verbose = this.keep('verbose');
+  fatal = this.keep('fatal');
+
+  /** What sitq itself has logged, each line with its level. */
+  get ofSitq(): string[] {
+    return this.all.filter((line) => line.endsWith(' [Sitq]'));
+  }
+
+  private keep(level: string) {
+    return (message: unknown, ...rest: unknown[]) => {
+      const context = rest.pop();
+      this.all.push([level, message, ...rest, `[${String(context)}]`].join(' '));
+    };
+  }
+}
+
+/** A running application. */
+export class TestApp {
+  constructor(
+    readonly module: TestingModule,
+    readonly lines: Lines,
+  ) {}
+
+  get queue(): TaskQueue {
+    return this.module.get(TaskQueue);
+  }
+
+  get worker(): WorkerHost {
+    return this.module.get(WorkerHost, { strict: false });
+  }
+
+  close(): Promise<void> {
+    return this.module.close();
+  }
+}
+
+const running = new Set<TestApp>();
+
+/**
+ * Starts a real Nest application with these handlers, on a database in memory unless the options
+ * say otherwise. It is closed after the test.
+ */
+export async function startApp(
+  handlers: Provider[],
+  options: SitqOptions = {},
+  more: ModuleMetadata = {},
+): Promise<TestApp> {
+  const { imports = [], providers = [], ...rest } = more;
+  return startModule({
+    imports: [SitqModule.forRoot({ database: ':memory:', ...options }), ...imports],
+    providers: [...handlers, ...providers],
+    ...rest,
+  });
+}
+
+/** Starts a real Nest application of any shape. It is closed after the test. */
+export async function startModule(metadata: ModuleMetadata): Promise<TestApp> {
+  const lines = new Lines();
+  const module = await Test.createTestingModule(metadata).setLogger(lines).compile();
+  const app = new TestApp(module, lines);
+  running.add(app);
+  await module.init();
+  return app;
+}
+
+afterEach(async () => {
+  const apps = [...running];
+  running.clear();
+  await Promise.all(apps.map((app) => app.close()));
+});
