@@ -27,3 +27,12 @@ export interface SitqOptions {
   /** A store of your own instead of `database`, `durability` and `migrate`. */
   backend?: Backend;
 }
+
+/**
+ * A class for `SitqModule.forRootAsync({ useClass | useExisting })`.
+ *
+ * @publicApi
+ */
+export interface SitqOptionsFactory {
+  createSitqOptions(): SitqOptions | Promise<SitqOptions>;
+}

@@ -95,6 +95,7 @@ export class Worker implements RunObserver {
   private unsettled = 0;
   private readonly idle = new Bell();
   private slotFreed = false;
+  private outage = false;
   private checkingCancels = false;
   private cancelsCheckedAt = 0;
   private starting: Promise<void> | undefined;
@@ -171,16 +172,24 @@ export class Worker implements RunObserver {
 
   private async reserve(maxTasks: number): Promise<ReservedTask[]> {
     try {
-      return await this.parts.backend.reserveTask(this.id, { ...this.request, maxTasks });
+      const tasks = await this.parts.backend.reserveTask(this.id, { ...this.request, maxTasks });
+      if (this.outage) this.parts.logger.log(`Worker ${this.id} can claim tasks again.`);
+      this.outage = false;
+      return tasks;
     } catch (error) {
-      if (error instanceof LeaseLostError) {
-        await this.leases?.beat();
-      } else {
-        this.parts.logger.warn(`Worker ${this.id} could not claim tasks: ${String(error)}`);
-        await sleep(this.settings.pollInterval * (0.5 + Math.random()), undefined, { ref: false });
-      }
+      if (error instanceof LeaseLostError) await this.leases?.beat();
+      else await this.sitOut(error);
       return [];
     }
+  }
+
+  /** One line per outage in the log, one attempt per poll interval at the store. */
+  private async sitOut(error: unknown): Promise<void> {
+    if (!this.outage) {
+      this.parts.logger.error(`Worker ${this.id} cannot claim tasks: ${String(error)}`);
+    }
+    this.outage = true;
+    await sleep(this.settings.pollInterval * (0.5 + Math.random()), undefined, { ref: false });
   }
 
   private async rest(free: number): Promise<void> {

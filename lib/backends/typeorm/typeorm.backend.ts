@@ -59,7 +59,8 @@ export class TypeOrmBackend
   private readonly listeners = new Set<(change: BackendChange) => void>();
   private readonly migrate: boolean;
   private dataSource: DataSource | null = null;
-  private closing: Promise<void> | null = null;
+  private opening: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
 
   constructor(options: TypeOrmBackendOptions = {}) {
     super();
@@ -72,15 +73,9 @@ export class TypeOrmBackend
       database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, options.logger);
   }
 
-  async open(): Promise<void> {
-    if (this.dataSource) return;
-    await this.dialect.prepare();
-    try {
-      this.dataSource = await this.connect();
-    } catch (error) {
-      throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
-    }
-    this.doorbell?.open();
+  open(): Promise<void> {
+    this.opening ??= this.start();
+    return this.opening;
   }
 
   close(): Promise<void> {
@@ -172,6 +167,16 @@ export class TypeOrmBackend
     return this.read('look for the next eta', () => this.dialect.findNextEta(request));
   }
 
+  private async start(): Promise<void> {
+    await this.dialect.prepare();
+    try {
+      this.dataSource = await this.connect();
+    } catch (error) {
+      throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
+    }
+    this.doorbell?.open();
+  }
+
   private async connect(): Promise<DataSource> {
     const giveUpAt = Date.now() + OPEN_PATIENCE;
     for (;;) {
@@ -190,14 +195,13 @@ export class TypeOrmBackend
   }
 
   private async shutDown(): Promise<void> {
+    await this.opening?.catch(() => undefined);
     await this.writes.drain();
     const { dataSource } = this;
     this.dataSource = null;
     this.listeners.clear();
     this.doorbell?.close();
-    if (!dataSource) return;
-    this.dialect.detach();
-    await dataSource.destroy();
+    await dataSource?.destroy();
   }
 
   private write<K extends WriteKind>(

@@ -24,9 +24,6 @@ export interface Dialect {
   /** The schema is there: compile statements. */
   attach(dataSource: DataSource): void;
 
-  /** Called before the DataSource is destroyed. */
-  detach(): void;
-
   /**
    * Applies every write in one transaction, in the order of {@link WriteBatch}, and sets the
    * outcome or the error of each. Throws when the whole transaction failed; it may then be tried

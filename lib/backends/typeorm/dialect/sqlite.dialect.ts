@@ -93,11 +93,6 @@ export class SqliteDialect implements Dialect {
     this.writes = new SqliteWrites(this.statements, this.claims, this.clock);
   }
 
-  /** Leaves a small WAL behind; what it holds is safe already. */
-  detach(): void {
-    if (this.db?.open) this.db.pragma('optimize');
-  }
-
   commit(batch: WriteBatch): void {
     if (batch.onlyClaims && !this.isAnythingReady(batch)) {
       for (const write of batch.claim) write.outcome = [];
