@@ -96,11 +96,13 @@ export const check = {
 };
 
 function parseStringMap(value: unknown, maxEntries: number, maxLength: number) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const entries = Object.entries(value);
+  if (Object.prototype.toString.call(value) !== '[object Object]') return undefined; // no Map, no Date
+  const entries = Object.entries(value as object);
   const fits = entries.every(
     ([key, text]) =>
       key.length <= maxLength && typeof text === 'string' && text.length <= maxLength,
   );
-  return fits && entries.length <= maxEntries ? (value as Record<string, string>) : undefined;
+  return fits && entries.length <= maxEntries
+    ? (Object.fromEntries(entries) as Record<string, string>)
+    : undefined;
 }

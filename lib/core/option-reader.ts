@@ -1,3 +1,5 @@
+import { showValue } from './show-value.js';
+
 /** A check returns the value to use, or `undefined` when the given one is wrong. */
 export interface OptionCheck<T> {
   readonly parse: (value: unknown) => T | undefined;
@@ -24,7 +26,7 @@ export function readOptions<C extends Checks>(
   refuse: Refuse,
 ): Parsed<C> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw refuse(`${label}: got ${show(input)} as options. Give an object.`, label, input);
+    throw refuse(`${label}: got ${showValue(input)} as options. Give an object.`, label, input);
   }
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input)) {
@@ -32,7 +34,7 @@ export function readOptions<C extends Checks>(
     if (!check) {
       const known = Object.keys(checks).join(', ');
       throw refuse(
-        `${label}: there is no option '${name}' (value ${show(value)}). Known are: ${known}.`,
+        `${label}: there is no option '${name}' (value ${showValue(value)}). Known are: ${known}.`,
         name,
         value,
       );
@@ -40,20 +42,9 @@ export function readOptions<C extends Checks>(
     if (value === undefined) continue;
     const result = check.parse(value);
     if (result === undefined) {
-      throw refuse(`${label}: ${name} is ${show(value)}. Give ${check.remedy}.`, name, value);
+      throw refuse(`${label}: ${name} is ${showValue(value)}. Give ${check.remedy}.`, name, value);
     }
     parsed[name] = result;
   }
   return parsed as Parsed<C>;
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value);
-  try {
-    return JSON.stringify(value).slice(0, 80);
-  } catch {
-    return 'an object';
-  }
 }

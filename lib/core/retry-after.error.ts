@@ -1,4 +1,5 @@
 import { parseDuration, type Duration } from './duration.js';
+import { showValue } from './show-value.js';
 import { SitqError } from '../errors/sitq.error.js';
 import { ValidationError } from '../errors/validation.error.js';
 
@@ -22,7 +23,7 @@ export class RetryAfterError extends SitqError {
     const parsed = parseDuration(delay);
     if (parsed === undefined) {
       throw new ValidationError(
-        `RetryAfterError got ${String(delay)} as its delay. Give milliseconds or a string like '30s'.`,
+        `RetryAfterError got ${showValue(delay)} as its delay. Give milliseconds or a string like '30s'.`,
         'delay',
         delay,
       );

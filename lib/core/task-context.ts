@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ValidationError } from '../errors/validation.error.js';
 import type { CurrentRun } from './current-run.js';
 import { parseDuration, type Duration } from './duration.js';
+import { showValue } from './show-value.js';
 import { Snooze } from './snooze.js';
 import type { Task } from './task.js';
 
@@ -79,7 +80,7 @@ export class TaskContext {
     const delay = parseDuration(duration);
     if (delay === undefined) {
       throw new ValidationError(
-        `snooze got ${String(duration)}. Give milliseconds or a string such as '5m'.`,
+        `snooze got ${showValue(duration)}. Give milliseconds or a string such as '5m'.`,
         'duration',
         duration,
       );

@@ -1,3 +1,4 @@
+import { MAX_DURATION } from '../core/duration.js';
 import { check } from '../core/option-checks.js';
 import { readOptions } from '../core/option-reader.js';
 import { ValidationError } from '../errors/validation.error.js';
@@ -5,7 +6,7 @@ import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js'
 
 const CHECKS = {
   eta: check.date(),
-  delay: check.duration(0, Number.MAX_SAFE_INTEGER),
+  delay: check.duration(0, MAX_DURATION),
   queue: check.name(),
   priority: check.integer(-32768, 32767),
   attempts: check.integer(1, 1000),

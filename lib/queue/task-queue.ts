@@ -9,16 +9,14 @@ import { systemClock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
 import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
-import { IdSource } from '../core/id-source.js';
 import { check } from '../core/option-checks.js';
 import { readOptions } from '../core/option-reader.js';
 import { PayloadCodec } from '../core/payload-codec.js';
-import type { Plugin, TaskDraft } from '../core/plugin.js';
+import type { Plugin } from '../core/plugin.js';
 import { HandlerRegistry } from '../core/registry.js';
 import type { Result } from '../core/result.js';
 import type { Serializer } from '../core/serializer.js';
-import { defineHandler } from '../core/task-definition.js';
-import { taskOptionsOf } from '../core/task-metadata.js';
+import { showValue } from '../core/show-value.js';
 import { toResult, toTask } from '../core/task-view.js';
 import type { NewTask, Task, TaskStatus } from '../core/task.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
@@ -27,18 +25,13 @@ import { ValidationError } from '../errors/validation.error.js';
 import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.interface.js';
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
 import { chunks } from './chunks.js';
-import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
+import { planEnqueue } from './enqueue-plan.js';
 import { readTimeout } from './read-timeout.js';
 import { ResultWaiter } from './result-waiter.js';
+import { TaskDrafter } from './task-drafter.js';
 import { TaskHandle } from './task-handle.js';
 import { createTaskProxy, type TaskProxy } from './task-proxy.js';
-
-/** What is known of a task's handler when it is enqueued. */
-interface Target {
-  readonly name: string;
-  readonly queue: string;
-  readonly priority: number;
-}
+import { TaskTargets } from './task-target.js';
 
 /**
  * What a queue is made of; Nest provides all of it.
@@ -65,21 +58,17 @@ export interface TaskQueueParts {
 export class TaskQueue {
   readonly backend: Backend;
   private readonly codec: PayloadCodec;
-  private readonly registry: HandlerRegistry;
-  private readonly plugins: readonly Plugin[];
-  private readonly clock: Clock;
-  private readonly ids = new IdSource();
+  private readonly targets: TaskTargets;
+  private readonly drafter: TaskDrafter;
   private readonly results: ResultWaiter;
-  /** What `@Task()` says about methods that were enqueued by class. */
-  private readonly targets = new Map<object, Map<string, Target>>();
 
   constructor(parts: TaskQueueParts) {
-    this.backend = parts.backend;
-    this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
-    this.registry = parts.registry ?? new HandlerRegistry();
-    this.plugins = (parts.plugins ?? []).filter((plugin) => plugin.beforeEnqueue);
-    this.clock = parts.clock ?? systemClock;
-    this.results = new ResultWaiter(parts.backend);
+    const { backend, serializer = new DefaultSerializer(), clock = systemClock } = parts;
+    this.backend = backend;
+    this.codec = new PayloadCodec(serializer);
+    this.targets = new TaskTargets(parts.registry ?? new HandlerRegistry());
+    this.drafter = new TaskDrafter(this.codec, clock, parts.plugins ?? []);
+    this.results = new ResultWaiter(backend);
   }
 
   /**
@@ -105,9 +94,9 @@ export class TaskQueue {
     options?: EnqueueOptions,
   ): Promise<TaskHandle<ResultOf<T, K>>>;
   async enqueue(...call: unknown[]): Promise<TaskHandle> {
-    const [target, args = [], options] = this.readCall(call);
+    const [target, args = [], options] = this.targets.readCall(call);
     const plan = planEnqueue(`enqueue of ${target.name}`, options as EnqueueOptions | undefined);
-    const draft = this.draft(target, args, plan);
+    const draft = this.drafter.draft(target, args, plan);
     const task = draft instanceof Promise ? await draft : draft;
     await this.backend.enqueueTask(task);
     return new TaskHandle(task.id, this);
@@ -120,6 +109,13 @@ export class TaskQueue {
    * const handle = await queue.for(MailTasks, { priority: 5 }).welcome('ann@example.org');
    */
   for<T>(handlers: HandlerClass<T>, options?: EnqueueOptions): TaskProxy<T> {
+    if (typeof handlers !== 'function' || !handlers.prototype) {
+      throw refuse(
+        `Give a class with @Task() methods, not ${showValue(handlers)}.`,
+        'handlers',
+        handlers,
+      );
+    }
     return createTaskProxy(handlers, (method, args) =>
       this.enqueue(handlers as HandlerClass<never>, method as never, args as never, options),
     );
@@ -144,7 +140,7 @@ export class TaskQueue {
     options?: EnqueueManyOptions,
   ): Promise<number>;
   async enqueueMany(...call: unknown[]): Promise<number> {
-    const [target, argsOfEach, options] = this.readCall(call);
+    const [target, argsOfEach, options] = this.targets.readCall(call);
     const label = `enqueueMany of ${target.name}`;
     const { chunkSize, onChunk, ...shared } = (options ?? {}) as EnqueueManyOptions;
     const { chunkSize: size = 1000 } = readOptions(
@@ -166,7 +162,7 @@ export class TaskQueue {
     }
     let stored = 0;
     for await (const chunk of chunks(argsOfEach, size)) {
-      const tasks = await this.draftAll(target, chunk, plan);
+      const tasks = await this.drafter.draftAll(target, chunk, plan);
       await this.storeChunk(tasks);
       stored += tasks.length;
       onChunk?.(tasks.map((task) => task.id));
@@ -260,100 +256,9 @@ export class TaskQueue {
     this.results.close(new QueueClosedError('wait for a result'));
   }
 
-  /** Splits the overloads: the target, then what follows it. */
-  private readCall([first, ...rest]: unknown[]): [Target, unknown, unknown] {
-    if (typeof first === 'string') {
-      if (first === '' || first.length > 200) {
-        throw refuse('The task name must have 1 to 200 characters.', 'name', first);
-      }
-      return [
-        this.registry.get(first) ?? { name: first, queue: 'default', priority: 0 },
-        rest[0],
-        rest[1],
-      ];
-    }
-    if (typeof first !== 'function') {
-      throw refuse(
-        `Give a task name or a class with @Task() methods, not ${String(first)}.`,
-        'name',
-        first,
-      );
-    }
-    return [this.targetOf(first as HandlerClass<unknown>, String(rest[0])), rest[1], rest[2]];
-  }
-
-  private targetOf(handlers: HandlerClass<unknown>, method: string): Target {
-    let methods = this.targets.get(handlers);
-    if (!methods) this.targets.set(handlers, (methods = new Map()));
-    let target = methods.get(method);
-    if (!target) {
-      const options = taskOptionsOf((handlers.prototype as Record<string, unknown>)[method]);
-      if (!options) {
-        throw refuse(
-          `${handlers.name}.${method} is not a handler. Mark the method with @Task().`,
-          'method',
-          method,
-        );
-      }
-      target = defineHandler(handlers.name, method, options);
-      methods.set(method, target);
-    }
-    return target;
-  }
-
-  private async draftAll(
-    target: Target,
-    argsOfEach: unknown[],
-    plan: EnqueuePlan,
-  ): Promise<NewTask[]> {
-    const tasks = argsOfEach.map((args) => this.draft(target, args, plan));
-    return this.plugins.length === 0 ? (tasks as NewTask[]) : Promise.all(tasks);
-  }
-
   private async storeChunk(tasks: NewTask[]): Promise<void> {
     if (isBulkBackend(this.backend)) return this.backend.enqueueTasks(tasks);
     await Promise.all(tasks.map((task) => this.backend.enqueueTask(task)));
-  }
-
-  private draft(target: Target, args: unknown, plan: EnqueuePlan): NewTask | Promise<NewTask> {
-    if (!Array.isArray(args)) {
-      throw refuse(`The arguments of ${target.name} must be an array.`, 'args', args);
-    }
-    const now = this.clock.now();
-    const task: NewTask = {
-      id: plan.id ?? this.ids.next(),
-      name: target.name,
-      queue: plan.queue ?? target.queue,
-      payload: this.codec.encode('args', args),
-      priority: plan.priority ?? target.priority,
-      eta: plan.eta ?? now + plan.delay,
-      maxAttempts: plan.maxAttempts,
-      timeout: plan.timeout,
-      backoff: plan.backoff,
-      meta: plan.meta,
-      createdAt: now,
-    };
-    return this.plugins.length === 0 ? task : this.askPlugins(task, args);
-  }
-
-  private async askPlugins(task: NewTask, args: unknown[]): Promise<NewTask> {
-    const meta = task.meta === null ? {} : (JSON.parse(task.meta) as Record<string, string>);
-    const { id, name, queue, priority, eta } = task;
-    const draft: TaskDraft = { id, name, args, queue, priority, eta, meta };
-    for (const plugin of this.plugins) await plugin.beforeEnqueue?.(draft);
-    const changed = planEnqueue(`beforeEnqueue of ${name}`, {
-      queue: draft.queue,
-      priority: draft.priority,
-      eta: new Date(draft.eta),
-      meta: draft.meta,
-    });
-    return {
-      ...task,
-      queue: draft.queue,
-      priority: draft.priority,
-      eta: draft.eta,
-      meta: Object.keys(draft.meta).length > 0 ? changed.meta : null,
-    };
   }
 }
 
