@@ -38,6 +38,7 @@ export class ResultWaiter {
     signal?.throwIfAborted();
     const result = await this.look(taskId);
     if (result || timeout === 0) return result;
+    signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
       const abort = () => waiter.fail(signal?.reason);
       const timer =
