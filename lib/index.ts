@@ -5,7 +5,7 @@ export { Task } from './decorators/task.decorator.js';
 export type { EnqueueManyOptions } from './interfaces/enqueue-many-options.interface.js';
 export type { EnqueueOptions } from './interfaces/enqueue-options.interface.js';
 export type { SitqOptions, SitqOptionsFactory } from './interfaces/sitq-options.interface.js';
-export type { TaskOptions } from './interfaces/task-options.interface.js';
+export type { TaskOptions } from './core/task-options.js';
 export type { WorkerOptions } from './interfaces/worker-options.interface.js';
 
 export { TaskQueue, type TaskQueueParts } from './queue/task-queue.js';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors/configuration.error.js';
-import type { TaskOptions } from '../interfaces/task-options.interface.js';
+import type { TaskOptions } from './task-options.js';
 import type { Handler } from './handler.js';
 import { check } from './option-checks.js';
 import { readOptions } from './option-reader.js';

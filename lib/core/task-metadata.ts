@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { TaskOptions } from '../interfaces/task-options.interface.js';
+import type { TaskOptions } from './task-options.js';
 
 /** Constant, so that two copies of the package in one process agree. */
 const KEY = 'sitq:task';

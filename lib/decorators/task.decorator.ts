@@ -1,6 +1,6 @@
 import { defineTask } from '../core/task-metadata.js';
 import type { Task as TaskView } from '../core/task.js';
-import type { TaskOptions } from '../interfaces/task-options.interface.js';
+import type { TaskOptions } from '../core/task-options.js';
 
 /**
  * A task as the application sees it; the same name as the decorator, in the world of types.

@@ -1,12 +1,23 @@
 import type { Duration } from '../core/duration.js';
-import type { TaskStatus } from '../core/task.js';
+import type { Result } from '../core/result.js';
+import type { Task, TaskStatus } from '../core/task.js';
 import { ResultTimeoutError } from '../errors/result-timeout.error.js';
 import { TaskCancelledError } from '../errors/task-cancelled.error.js';
 import { TaskFailedError } from '../errors/task-failed.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
-import type { TaskQueue } from './task-queue.js';
 import { readTimeout } from './read-timeout.js';
+
+/** What a handle asks its queue. */
+export interface TaskFollower {
+  getTask(taskId: string): Promise<Task | null>;
+  getResult(
+    taskId: string,
+    options: { timeout?: Duration; signal?: AbortSignal },
+  ): Promise<Result | null>;
+  deserializeResult(result: Pick<Result, 'value'>): unknown;
+  cancel(taskId: string): Promise<TaskStatus>;
+}
 
 /**
  * A task that was enqueued.
@@ -17,7 +28,7 @@ export class TaskHandle<R = unknown> {
   constructor(
     /** The task's id; `TaskQueue` finds the task again by it, in any process. */
     readonly id: string,
-    private readonly queue: TaskQueue,
+    private readonly queue: TaskFollower,
   ) {}
 
   /**
@@ -51,7 +62,7 @@ export class TaskHandle<R = unknown> {
     return task.status;
   }
 
-  /** See {@link TaskQueue.cancel}. */
+  /** As `TaskQueue.cancel`. */
   cancel(): Promise<TaskStatus> {
     return this.queue.cancel(this.id);
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend, HandlerCapacity, ReserveRequest } from '../core/backend.js';
+import type { Backend, ReserveRequest } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
-import { isLeasingBackend } from '../core/capabilities/leasing-backend.js';
+import { isLeasingBackend, type LeasingBackend } from '../core/capabilities/leasing-backend.js';
 import { isWakingBackend, type BackendChange } from '../core/capabilities/waking-backend.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
@@ -15,17 +15,25 @@ import type { Serializer } from '../core/serializer.js';
 import { TaskContext } from '../core/task-context.js';
 import type { ReservedTask } from '../core/task.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { TaskCancelledError } from '../errors/task-cancelled.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { Bell } from './bell.js';
+import { CancelWatch } from './cancel-watch.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { PluginTicker } from './plugin-ticker.js';
 import { Reporter } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
 import { Settler } from './settler.js';
+import { Slots } from './slots.js';
 import { TaskRun } from './task-run.js';
 import { TaskRunner } from './task-runner.js';
 import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
+import { within } from './within.js';
+
+/** Aborted handlers have a fifth of the shutdown timeout, at most so many ms, to come to an end. */
+const LONGEST_ABORT = 2000;
+/** How long the last writes of a shutdown may take, in ms. */
+const LAST_WRITES = 1000;
 
 /**
  * What a worker is made of; Nest provides all of it.
@@ -85,45 +93,41 @@ export class Worker implements RunObserver {
   private readonly bell = new Bell();
   private readonly reporter: Reporter;
   private readonly runner: TaskRunner;
-  private readonly leases: LeaseKeeper | null;
-  private readonly capacities = new Map<string, HandlerCapacity>();
-  private readonly request: ReserveRequest;
+  private readonly ticker: PluginTicker;
+  private slots: Slots;
+  private leases: LeaseKeeper | undefined;
+  private cancels: CancelWatch | undefined;
 
-  /** Runs whose handler has not ended, by task; each takes a slot. */
-  private readonly runs = new Map<string, TaskRun>();
   /** How many claimed tasks have no stored outcome yet. */
   private unsettled = 0;
   private readonly idle = new Bell();
   private slotFreed = false;
   private outage = false;
-  private checkingCancels = false;
-  private cancelsCheckedAt = 0;
   private starting: Promise<void> | undefined;
   private loop: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private stopListening: (() => void) | undefined;
-  private ticker: NodeJS.Timeout | undefined;
 
   /** @throws ConfigurationError for a bad option. */
   constructor(private readonly parts: WorkerParts) {
-    const { backend, logger, plugins = [], context = new TaskContext() } = parts;
+    const { backend, logger, plugins = [], clock = systemClock } = parts;
     this.settings = readWorkerOptions(parts.options ?? {});
-    this.clock = parts.clock ?? systemClock;
+    this.clock = clock;
     this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
+    this.slots = new Slots(this.settings.concurrency, []);
     this.reporter = new Reporter(backend, logger, this);
+    this.ticker = new PluginTicker(plugins, clock, logger);
     this.runner = new TaskRunner({
+      clock,
       logger,
       plugins,
-      context,
       observer: this,
       codec: this.codec,
+      context: parts.context ?? new TaskContext(),
       reporter: this.reporter,
       settler: new Settler(backend, this.codec, logger),
-      clock: this.clock,
       timeoutGrace: this.settings.timeoutGrace,
     });
-    this.leases = this.createLeaseKeeper();
-    this.request = { queues: this.settings.queues, handlers: this.capacities };
   }
 
   /** Registers the worker and begins to claim. */
@@ -139,40 +143,45 @@ export class Worker implements RunObserver {
   }
 
   stats(): WorkerStats {
-    return { state: this.state, refused: this.refusals, ...this.load() };
+    const { inFlight, stuck } = this.slots;
+    return { state: this.state, inFlight, stuck, refused: this.refusals };
   }
 
   private async begin(): Promise<void> {
     if (this.state !== 'created') return;
     this.state = 'running';
-    for (const { name, concurrency, maxAttempts } of this.parts.registry.all()) {
-      this.capacities.set(name, { free: concurrency, maxAttempts });
-    }
+    const { backend, logger, registry } = this.parts;
+    const { concurrency, pollInterval, queues } = this.settings;
+    this.slots = new Slots(concurrency, registry.all());
+    if (isLeasingBackend(backend)) this.leases = this.createLeaseKeeper(backend);
     await this.leases?.start();
-    const { backend, logger } = this.parts;
+    if (isCancellingBackend(backend)) {
+      this.cancels = new CancelWatch(backend, this.id, this.slots, logger);
+    }
     if (isWakingBackend(backend)) {
       this.stopListening = backend.onChange((change) => this.onChange(change));
     }
-    this.startTicking();
+    this.ticker.start(pollInterval);
     logger.log(
-      `Worker ${this.id} runs ${this.capacities.size} handler(s), ${this.settings.concurrency} ` +
-        `task(s) at once, queues: ${this.settings.queues?.join(', ') ?? 'all'}.`,
+      `Worker ${this.id} runs ${this.slots.capacities.size} handler(s), ${concurrency} task(s) at ` +
+        `once, queues: ${queues?.join(', ') ?? 'all'}.`,
     );
     this.loop = this.claimAndRun();
   }
 
   private async claimAndRun(): Promise<void> {
     while (this.state === 'running') {
-      const free = this.settings.concurrency - this.runs.size;
+      const { free } = this.slots;
       const tasks = free > 0 ? await this.reserve(free) : [];
       for (const task of tasks) this.runTask(task);
-      if (tasks.length < free || free === 0) await this.rest(free);
+      if (tasks.length < free || free === 0) await this.rest();
     }
   }
 
   private async reserve(maxTasks: number): Promise<ReservedTask[]> {
     try {
-      const tasks = await this.parts.backend.reserveTask(this.id, { ...this.request, maxTasks });
+      const request = { ...this.request(), maxTasks };
+      const tasks = await this.parts.backend.reserveTask(this.id, request);
       if (this.outage) this.parts.logger.log(`Worker ${this.id} can claim tasks again.`);
       this.outage = false;
       return tasks;
@@ -181,6 +190,10 @@ export class Worker implements RunObserver {
       else await this.sitOut(error);
       return [];
     }
+  }
+
+  private request(): ReserveRequest {
+    return { queues: this.settings.queues, handlers: this.slots.capacities };
   }
 
   /** One line per outage in the log, one attempt per poll interval at the store. */
@@ -192,29 +205,28 @@ export class Worker implements RunObserver {
     await sleep(this.settings.pollInterval * (0.5 + Math.random()), undefined, { ref: false });
   }
 
-  private async rest(free: number): Promise<void> {
+  private async rest(): Promise<void> {
     const { backend } = this.parts;
-    let until = this.settings.pollInterval;
-    if (free > 0 && isWakingBackend(backend)) {
-      const eta = await backend.nextEta(this.request).catch(() => null);
+    const { pollInterval } = this.settings;
+    let until = pollInterval;
+    if (this.slots.free > 0 && isWakingBackend(backend)) {
+      const eta = await backend.nextEta(this.request()).catch(() => null);
       if (eta !== null) until = Math.min(until, Math.max(1, eta - this.clock.now()));
     }
     await this.bell.wait(until);
-    const now = performance.now();
-    if (now - this.cancelsCheckedAt >= this.settings.pollInterval) void this.checkCancels();
+    void this.cancels?.checkEvery(pollInterval);
   }
 
   private runTask(reserved: ReservedTask): void {
     const handler = this.parts.registry.get(reserved.name);
     this.unsettled += 1;
-    if (!handler || this.state !== 'running') {
+    if (!handler || this.state !== 'running' || !this.slots.capacities.has(reserved.name)) {
       void this.handBack(reserved);
       return;
     }
     const now = this.clock.now();
     const run = new TaskRun(reserved, handler, this.id, this.codec, now, this.reporter.add);
-    this.capacities.get(handler.name)!.free -= 1;
-    this.runs.set(reserved.id, run);
+    this.slots.take(run);
     void this.runner.run(run);
   }
 
@@ -222,9 +234,8 @@ export class Worker implements RunObserver {
    * Frees the slot. The ring comes once per turn of the event loop, ahead of the commit that
    * stores this turn's outcomes: the claim that follows then shares its transaction.
    */
-  ended({ reserved, handler }: TaskRun): void {
-    this.capacities.get(handler.name)!.free += 1;
-    this.runs.delete(reserved.id);
+  ended(run: TaskRun): void {
+    this.slots.release(run);
     if (this.slotFreed) return;
     this.slotFreed = true;
     setImmediate(() => {
@@ -263,41 +274,25 @@ export class Worker implements RunObserver {
 
   private onChange({ kind }: BackendChange): void {
     if (kind === 'settled') return;
-    if (kind !== 'enqueued') void this.checkCancels();
+    if (kind !== 'enqueued') void this.cancels?.check();
     this.bell.ring();
-  }
-
-  private async checkCancels(): Promise<void> {
-    const { backend, logger } = this.parts;
-    if (this.checkingCancels || this.runs.size === 0 || !isCancellingBackend(backend)) return;
-    this.checkingCancels = true;
-    this.cancelsCheckedAt = performance.now();
-    try {
-      for (const taskId of await backend.cancelRequests(this.id)) {
-        this.runs.get(taskId)?.abort(new TaskCancelledError(taskId));
-      }
-    } catch (error) {
-      logger.warn(`Worker ${this.id} could not look for cancelled tasks: ${String(error)}`);
-    } finally {
-      this.checkingCancels = false;
-    }
   }
 
   private async drain(): Promise<void> {
-    const deadline = performance.now() + this.settings.shutdownTimeout;
+    const { shutdownTimeout } = this.settings;
+    const deadline = performance.now() + shutdownTimeout;
     const started = this.state !== 'created';
-    await within(this.settings.shutdownTimeout, this.starting);
+    await within(shutdownTimeout, this.starting);
     this.state = 'draining';
     this.bell.ring();
     if (started) {
-      const grace = Math.min(2000, this.settings.shutdownTimeout / 5);
-      await this.allSettled(deadline - grace);
-      for (const run of this.runs.values()) run.abort(new WorkerShutdownError());
+      await this.allSettled(deadline - Math.min(LONGEST_ABORT, shutdownTimeout / 5));
+      for (const run of this.slots.all()) run.abort(new WorkerShutdownError());
       await this.allSettled(deadline);
-      await this.giveBackWhatRuns();
-      await within(1000, this.leases?.stop());
+      await within(LAST_WRITES, this.giveBackWhatRuns());
+      await within(LAST_WRITES, this.leases?.stop());
     }
-    clearInterval(this.ticker);
+    this.ticker.stop();
     this.stopListening?.();
     this.state = 'stopped';
     if (started) this.parts.logger.log(`Worker ${this.id} has stopped.`);
@@ -312,76 +307,32 @@ export class Worker implements RunObserver {
   }
 
   private async giveBackWhatRuns(): Promise<void> {
-    const left = [...this.runs.values()].filter((run) => !run.concluded);
-    for (const run of left) {
+    const left = this.slots.all().filter((run) => !run.concluded);
+    const ends = left.map((run) => {
       this.parts.logger.warn(
         `Task ${run.reserved.name} ${run.reserved.id} still runs at the end of the shutdown ` +
           `timeout; it is given back.`,
       );
-    }
-    const ends = left.map((run) =>
-      this.runner.conclude(run, { kind: 'threw', error: run.abortReason }),
-    );
-    await within(1000, Promise.all(ends));
+      return this.runner.conclude(run, { kind: 'threw', error: run.abortReason });
+    });
+    await Promise.all(ends);
   }
 
-  private createLeaseKeeper(): LeaseKeeper | null {
-    const { backend, logger, registry } = this.parts;
-    if (!isLeasingBackend(backend)) return null;
-    const { host, pid, identity } = currentProcess();
+  private createLeaseKeeper(backend: LeasingBackend): LeaseKeeper {
+    const { host, pid, identity: processIdentity } = currentProcess();
     const { queues = null, lease } = this.settings;
+    const handlers = this.parts.registry.names();
     return new LeaseKeeper({
       backend,
       lease,
-      logger,
-      registration: {
-        id: this.id,
-        host,
-        pid,
-        processIdentity: identity,
-        queues,
-        handlers: registry.names(),
-      },
-      load: () => this.load(),
+      logger: this.parts.logger,
+      registration: { id: this.id, host, pid, processIdentity, queues, handlers },
+      load: () => ({ inFlight: this.slots.inFlight, stuck: this.slots.stuck }),
       onLost: () => {
-        for (const run of this.runs.values()) {
+        for (const run of this.slots.all()) {
           run.abort(new LeaseLostError(run.reserved.id, run.reserved.lease));
         }
       },
     });
   }
-
-  private load(): { inFlight: number; stuck: number } {
-    let stuck = 0;
-    for (const run of this.runs.values()) if (run.stuck) stuck += 1;
-    return { inFlight: this.runs.size, stuck };
-  }
-
-  private startTicking(): void {
-    const { plugins = [], logger } = this.parts;
-    const ticking = plugins.filter((plugin) => plugin.tick);
-    if (ticking.length === 0) return;
-    let busy = false;
-    this.ticker = setInterval(async () => {
-      if (busy) return;
-      busy = true;
-      for (const plugin of ticking) {
-        try {
-          await plugin.tick?.(new Date(this.clock.now()));
-        } catch (error) {
-          logger.warn(`Plugin ${plugin.name} failed in tick: ${String(error)}`);
-        }
-      }
-      busy = false;
-    }, this.settings.pollInterval);
-  }
-}
-
-/** Waits for the work, but no longer than so many ms. */
-async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
-  if (!work || ms <= 0) return;
-  const timeout = new AbortController();
-  const timer = sleep(ms, undefined, { signal: timeout.signal }).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), timer]);
-  timeout.abort();
 }

@@ -1,6 +1,6 @@
-import type { Duration } from '../core/duration.js';
-import type { Backoff, BackoffFunction } from '../core/retry-policy.js';
-import type { Task } from '../core/task.js';
+import type { Duration } from './duration.js';
+import type { Backoff, BackoffFunction } from './retry-policy.js';
+import type { Task } from './task.js';
 
 /**
  * Options of `@Task()`.

@@ -1,0 +1,69 @@
+import type { Clock } from '../core/clock.js';
+import { IdSource } from '../core/id-source.js';
+import type { PayloadCodec } from '../core/payload-codec.js';
+import type { Plugin, TaskDraft } from '../core/plugin.js';
+import type { NewTask } from '../core/task.js';
+import { ValidationError } from '../errors/validation.error.js';
+import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
+import type { TaskTarget } from './task-target.js';
+
+/** Makes the row of a task from a target, arguments and options. */
+export class TaskDrafter {
+  private readonly ids = new IdSource();
+  private readonly plugins: readonly Plugin[];
+
+  constructor(
+    private readonly codec: PayloadCodec,
+    private readonly clock: Clock,
+    plugins: readonly Plugin[],
+  ) {
+    this.plugins = plugins.filter((plugin) => plugin.beforeEnqueue);
+  }
+
+  /** A promise only where a plugin has a say: most tasks need none. */
+  draft(target: TaskTarget, args: unknown, plan: EnqueuePlan): NewTask | Promise<NewTask> {
+    if (!Array.isArray(args)) {
+      throw new ValidationError(`The arguments of ${target.name} must be an array.`, 'args', args);
+    }
+    const now = this.clock.now();
+    const task: NewTask = {
+      id: plan.id ?? this.ids.next(),
+      name: target.name,
+      queue: plan.queue ?? target.queue,
+      payload: this.codec.encode('args', args),
+      priority: plan.priority ?? target.priority,
+      eta: plan.eta ?? now + plan.delay,
+      maxAttempts: plan.maxAttempts,
+      timeout: plan.timeout,
+      backoff: plan.backoff,
+      meta: plan.meta,
+      createdAt: now,
+    };
+    return this.plugins.length === 0 ? task : this.askPlugins(task, args);
+  }
+
+  async draftAll(target: TaskTarget, argsOfEach: unknown[], plan: EnqueuePlan): Promise<NewTask[]> {
+    const drafts = argsOfEach.map((args) => this.draft(target, args, plan));
+    return this.plugins.length === 0 ? (drafts as NewTask[]) : Promise.all(drafts);
+  }
+
+  private async askPlugins(task: NewTask, args: unknown[]): Promise<NewTask> {
+    const meta = task.meta === null ? {} : (JSON.parse(task.meta) as Record<string, string>);
+    const { id, name, queue, priority, eta } = task;
+    const draft: TaskDraft = { id, name, args, queue, priority, eta, meta };
+    for (const plugin of this.plugins) await plugin.beforeEnqueue?.(draft);
+    const changed = planEnqueue(`beforeEnqueue of ${name}`, {
+      queue: draft.queue,
+      priority: draft.priority,
+      eta: new Date(draft.eta),
+      meta: draft.meta,
+    });
+    return {
+      ...task,
+      queue: draft.queue,
+      priority: draft.priority,
+      eta: draft.eta,
+      meta: Object.keys(draft.meta).length > 0 ? changed.meta : null,
+    };
+  }
+}

@@ -1,0 +1,68 @@
+import { ValidationError } from '../errors/validation.error.js';
+import type { HandlerClass } from '../core/handler-types.js';
+import type { HandlerRegistry } from '../core/registry.js';
+import { showValue } from '../core/show-value.js';
+import { defineHandler } from '../core/task-definition.js';
+import { taskOptionsOf } from '../core/task-metadata.js';
+
+/** What is known of a task's handler when it is enqueued. */
+export interface TaskTarget {
+  readonly name: string;
+  readonly queue: string;
+  readonly priority: number;
+}
+
+/** Finds what is to be enqueued: by name, or by what `@Task()` says about a method of a class. */
+export class TaskTargets {
+  private readonly byClass = new Map<object, Map<string, TaskTarget>>();
+
+  constructor(private readonly registry: HandlerRegistry) {}
+
+  /** Handlers that this process does not know are somebody else's: they get the defaults. */
+  byName(name: string): TaskTarget {
+    if (name === '' || name.length > 200) {
+      throw new ValidationError('The task name must have 1 to 200 characters.', 'name', name);
+    }
+    return this.registry.get(name) ?? { name, queue: 'default', priority: 0 };
+  }
+
+  byMethod(handlers: HandlerClass<unknown>, method: string): TaskTarget {
+    let methods = this.byClass.get(handlers);
+    if (!methods) this.byClass.set(handlers, (methods = new Map()));
+    let target = methods.get(method);
+    if (!target) methods.set(method, (target = this.define(handlers, method)));
+    return target;
+  }
+
+  private define(handlers: HandlerClass<unknown>, method: string): TaskTarget {
+    const prototype = handlers.prototype as Record<string, unknown> | undefined;
+    const options = taskOptionsOf(prototype?.[method]);
+    if (!options) {
+      throw new ValidationError(
+        `${handlers.name}.${method} is not a handler. Mark the method with @Task().`,
+        'method',
+        method,
+      );
+    }
+    return defineHandler(handlers.name, method, options);
+  }
+
+  /**
+   * Splits the overloads `(name, ...rest)` and `(class, method, ...rest)`.
+   *
+   * @throws ValidationError when the call begins with neither.
+   */
+  readCall([first, ...rest]: unknown[]): [TaskTarget, ...unknown[]] {
+    if (typeof first === 'string') return [this.byName(first), ...rest];
+    if (typeof first !== 'function') {
+      throw new ValidationError(
+        `Give a task name or a class with @Task() methods, not ${showValue(first)}.`,
+        'name',
+        first,
+      );
+    }
+    const [method, ...others] = rest;
+    const name = typeof method === 'string' ? method : showValue(method);
+    return [this.byMethod(first as HandlerClass<unknown>, name), ...others];
+  }
+}

@@ -1,0 +1,58 @@
+import type { HandlerCapacity } from '../core/backend.js';
+import type { Handler } from '../core/handler.js';
+import type { TaskRun } from './task-run.js';
+
+/** The slots of a worker: which runs take them, and how much each handler can still take. */
+export class Slots {
+  /** Live: a claim reads it at the moment it is made. */
+  readonly capacities: ReadonlyMap<string, HandlerCapacity>;
+  private readonly runs = new Map<string, TaskRun>();
+
+  constructor(
+    private readonly size: number,
+    handlers: readonly Handler[],
+  ) {
+    this.capacities = new Map(
+      handlers.map(({ name, concurrency, maxAttempts }) => [
+        name,
+        { free: concurrency, maxAttempts },
+      ]),
+    );
+  }
+
+  /** How many more runs may start. */
+  get free(): number {
+    return this.size - this.runs.size;
+  }
+
+  /** Runs whose handler has not ended. */
+  get inFlight(): number {
+    return this.runs.size;
+  }
+
+  /** Runs whose handler ignores its timeout. */
+  get stuck(): number {
+    let stuck = 0;
+    for (const run of this.runs.values()) if (run.stuck) stuck += 1;
+    return stuck;
+  }
+
+  get(taskId: string): TaskRun | undefined {
+    return this.runs.get(taskId);
+  }
+
+  all(): TaskRun[] {
+    return [...this.runs.values()];
+  }
+
+  take(run: TaskRun): void {
+    this.capacities.get(run.handler.name)!.free -= 1;
+    this.runs.set(run.reserved.id, run);
+  }
+
+  release(run: TaskRun): void {
+    this.capacities.get(run.handler.name)!.free += 1;
+    // After a lost lease the same task may run here again already.
+    if (this.runs.get(run.reserved.id) === run) this.runs.delete(run.reserved.id);
+  }
+}
