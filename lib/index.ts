@@ -26,6 +26,7 @@ export type {
 } from './core/retry-policy.js';
 export type { Outcome } from './core/outcome.js';
 export type { Plugin, TaskDraft } from './core/plugin.js';
+export type { Retention } from './retention/retention-options.js';
 export type { Serializer } from './core/serializer.js';
 export { DefaultSerializer } from './core/default-serializer.js';
 export type { SitqLogger } from './core/logger.js';
@@ -52,6 +53,7 @@ export type {
   WorkerBeat,
   WorkerRegistration,
 } from './core/capabilities/leasing-backend.js';
+export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
 export type { BackendChange, WakingBackend } from './core/capabilities/waking-backend.js';
 export { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
 export type { TypeOrmBackendOptions } from './backends/typeorm/typeorm-backend-options.js';

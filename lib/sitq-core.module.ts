@@ -1,12 +1,14 @@
 import { Global, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
 import { Backend } from './core/backend.js';
+import type { Plugin } from './core/plugin.js';
 import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
 import { TaskQueue } from './queue/task-queue.js';
-import { LOG_CONTEXT, SITQ_OPTIONS } from './sitq.constants.js';
+import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { ConfigurableModuleClass } from './sitq.module-definition.js';
+import { createPlugins } from './sitq.plugins.js';
 import { readSitqOptions } from './sitq.settings.js';
 
 /**
@@ -29,19 +31,19 @@ import { readSitqOptions } from './sitq.settings.js';
         return store;
       },
     },
+    { provide: SITQ_PLUGINS, inject: [SITQ_OPTIONS, Backend], useFactory: createPlugins },
     {
       provide: TaskQueue,
-      inject: [Backend, SITQ_OPTIONS, HandlerRegistry],
-      useFactory: (backend: Backend, options: SitqOptions, registry: HandlerRegistry) =>
-        new TaskQueue({
-          backend,
-          registry,
-          serializer: options.serializer,
-          plugins: options.plugins,
-        }),
+      inject: [Backend, SITQ_OPTIONS, HandlerRegistry, SITQ_PLUGINS],
+      useFactory: (
+        backend: Backend,
+        { serializer }: SitqOptions,
+        registry: HandlerRegistry,
+        plugins: Plugin[],
+      ) => new TaskQueue({ backend, registry, serializer, plugins }),
     },
   ],
-  exports: [SITQ_OPTIONS, Backend, HandlerRegistry, TaskContext, TaskQueue],
+  exports: [SITQ_OPTIONS, SITQ_PLUGINS, Backend, HandlerRegistry, TaskContext, TaskQueue],
 })
 export class SitqCoreModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(

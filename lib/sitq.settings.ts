@@ -5,6 +5,7 @@ import type { Plugin } from './core/plugin.js';
 import type { Serializer } from './core/serializer.js';
 import { ConfigurationError } from './errors/configuration.error.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
+import { parseRetention, type Retention } from './retention/retention-options.js';
 import type { WorkerOptions } from './interfaces/worker-options.interface.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
 
@@ -26,6 +27,11 @@ const plugins: OptionCheck<Plugin[]> = {
   remedy: 'a list of plugins, each with a name',
 };
 
+const retention: OptionCheck<Retention> = {
+  parse: (value) => (parseRetention(value) === undefined ? undefined : (value as Retention)),
+  remedy: `a duration such as '7d', or { completed, failed, cancelled } of durations`,
+};
+
 const backend: OptionCheck<Backend> = {
   parse: (value) => (value instanceof Backend ? value : undefined),
   remedy: 'an instance of a class that extends Backend',
@@ -43,6 +49,7 @@ const CHECKS = {
     'serialize',
     'deserialize',
   ),
+  retention,
 };
 
 /** @throws ConfigurationError that names the option, the value and the remedy. */

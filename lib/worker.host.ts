@@ -7,10 +7,11 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Backend } from './core/backend.js';
+import type { Plugin } from './core/plugin.js';
 import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
-import { LOG_CONTEXT, SITQ_OPTIONS } from './sitq.constants.js';
+import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { workerOff } from './sitq.messages.js';
 import { TaskExplorer } from './task.explorer.js';
 import { Worker, type WorkerStats } from './worker/worker.js';
@@ -32,6 +33,7 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly registry: HandlerRegistry,
     private readonly context: TaskContext,
     private readonly backend: Backend,
+    @Inject(SITQ_PLUGINS) private readonly plugins: Plugin[],
   ) {}
 
   onModuleInit(): void {
@@ -39,13 +41,13 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const { worker, serializer, plugins } = this.options;
+    const { worker, serializer } = this.options;
     if (worker === false) {
       const handlers = this.registry.names().length;
       if (handlers > 0) this.logger.log(workerOff(handlers));
       return;
     }
-    const { backend, registry, context, logger } = this;
+    const { backend, registry, context, logger, plugins } = this;
     const options = worker ?? {};
     this.worker = new Worker({ backend, registry, context, logger, options, serializer, plugins });
     await this.worker.start();

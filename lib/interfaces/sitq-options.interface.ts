@@ -1,6 +1,7 @@
 import type { Backend } from '../core/backend.js';
 import type { Plugin } from '../core/plugin.js';
 import type { Serializer } from '../core/serializer.js';
+import type { Retention } from '../retention/retention-options.js';
 import type { WorkerOptions } from './worker-options.interface.js';
 
 /**
@@ -20,6 +21,11 @@ export interface SitqOptions {
   migrate?: boolean;
   /** How this process runs tasks; `false` when it only enqueues. @default {} */
   worker?: false | WorkerOptions;
+  /**
+   * How long tasks are kept after they ended: a duration, or one per final state, such as
+   * `{ completed: '1d', failed: '30d' }`. @default for ever
+   */
+  retention?: Retention;
   /** @default DefaultSerializer */
   serializer?: Serializer;
   /** Features around the queue, in order. @default [] */

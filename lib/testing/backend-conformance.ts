@@ -4,6 +4,7 @@ import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js'
 import { isCountingBackend } from '../core/capabilities/counting-backend.js';
 import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
 import { isLeasingBackend } from '../core/capabilities/leasing-backend.js';
+import { isPruningBackend } from '../core/capabilities/pruning-backend.js';
 import { isWakingBackend } from '../core/capabilities/waking-backend.js';
 import { bulkCases } from './cases/bulk.cases.js';
 import { cancelCases } from './cases/cancel.cases.js';
@@ -12,6 +13,7 @@ import { enqueueCases } from './cases/enqueue.cases.js';
 import { journalCases } from './cases/journal.cases.js';
 import { leaseAndCancelCases, leaseAndCountCases, leaseCases } from './cases/lease.cases.js';
 import { peerCancelCases, peerCases, peerLeaseCases, peerWakeCases } from './cases/peer.cases.js';
+import { pruneAndJournalCases, pruneCases } from './cases/prune.cases.js';
 import { reserveCases } from './cases/reserve.cases.js';
 import { resultCases } from './cases/result.cases.js';
 import { statusCases } from './cases/status.cases.js';
@@ -101,6 +103,8 @@ const SUITE: readonly Group[] = [
   ['LeasingBackend', isLeasingBackend, leaseCases],
   ['LeasingBackend', both(isLeasingBackend, isCancellingBackend), leaseAndCancelCases],
   ['LeasingBackend', both(isLeasingBackend, isCountingBackend), leaseAndCountCases],
+  ['PruningBackend', isPruningBackend, pruneCases],
+  ['PruningBackend', both(isPruningBackend, isJournalingBackend), pruneAndJournalCases],
   ['WakingBackend', isWakingBackend, wakeCases],
   ['WakingBackend', both(isWakingBackend, isCancellingBackend), wakeAndCancelCases],
 ];

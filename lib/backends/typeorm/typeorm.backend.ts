@@ -16,6 +16,7 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../core/capabilities/leasing-backend.js';
+import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
 import { systemClock } from '../../core/clock.js';
 import type { FinalResult, StoredResult } from '../../core/result.js';
@@ -48,6 +49,7 @@ export class TypeOrmBackend
     CountingBackend,
     JournalingBackend,
     LeasingBackend,
+    PruningBackend,
     WakingBackend
 {
   /** Absolute path of the database file, or `:memory:`. */
@@ -152,6 +154,10 @@ export class TypeOrmBackend
 
   retireWorker(workerId: string): Promise<void> {
     return this.write('retire a worker', 'retire', workerId);
+  }
+
+  pruneTasks(endedBefore: PruneLimits, most: number): Promise<number> {
+    return this.write('prune tasks', 'prune', { endedBefore, most });
   }
 
   onChange(listener: (change: BackendChange) => void): () => void {

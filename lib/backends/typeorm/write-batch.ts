@@ -5,6 +5,7 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../core/capabilities/leasing-backend.js';
+import type { PruneLimits } from '../../core/capabilities/pruning-backend.js';
 import type { FinalResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../core/task.js';
 import type { Write } from './write.js';
@@ -24,6 +25,7 @@ export interface WriteKinds {
   renew: { input: { workerId: string; beat: WorkerBeat }; outcome: boolean };
   rescue: { input: null; outcome: RescuedTask[] };
   retire: { input: string; outcome: void };
+  prune: { input: { endedBefore: PruneLimits; most: number }; outcome: number };
   /** Last: a claim sees what this very transaction settled and inserted. */
   claim: { input: { workerId: string; request: ReserveRequest }; outcome: ReservedTask[] };
 }
@@ -42,6 +44,7 @@ export class WriteBatch {
   readonly renew: WriteOf<'renew'>[] = [];
   readonly rescue: WriteOf<'rescue'>[] = [];
   readonly retire: WriteOf<'retire'>[] = [];
+  readonly prune: WriteOf<'prune'>[] = [];
   readonly claim: WriteOf<'claim'>[] = [];
 
   /** How many writes there are. */

@@ -19,6 +19,9 @@ const HELD = `id = ? AND lease = ? AND status = 'running'`;
 /** Columns of a claimable task in the order in which a claim walks them. */
 const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
 
+/** The numbers of a JSON array. */
+const LISTED = '(SELECT value FROM json_each(?))';
+
 /** A prepared statement with the types of its parameters and of its rows. */
 export interface SqliteStatement<P extends unknown[], R> {
   run(...parameters: P): { changes: number };
@@ -81,7 +84,7 @@ export function prepareStatements(db: Database) {
     claim: sql<[string, number, number, string]>(
       `UPDATE sitq_task SET status = 'running', attempt = attempt + 1, lease = lease + 1,
          worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)
-       WHERE seq IN (SELECT value FROM json_each(?))`,
+       WHERE seq IN ${LISTED}`,
     ),
 
     complete: sql<[string | null, number, string, number]>(
@@ -163,6 +166,14 @@ export function prepareStatements(db: Database) {
     rescue: sql<[string, number | null, string | null, number]>(
       `UPDATE sitq_task SET status = ?, finished_at = ?, error = coalesce(?, error), worker_id = NULL WHERE seq = ?`,
     ),
+
+    ended: sql<[string, number, number], number>(
+      `SELECT seq FROM sitq_task
+       WHERE finished_at IS NOT NULL AND status = ? AND finished_at < ? ORDER BY finished_at LIMIT ?`,
+    ).pluck(),
+    removeTasks: sql<[string]>(`DELETE FROM sitq_task WHERE seq IN ${LISTED}`),
+    removeLogs: sql<[string]>(`DELETE FROM sitq_log WHERE task_seq IN ${LISTED}`),
+    removeProgress: sql<[string]>(`DELETE FROM sitq_progress WHERE task_seq IN ${LISTED}`),
 
     task: sql<[string]>(
       `SELECT ${RESERVED}, status, worker_id AS workerId, cancel_requested_at AS cancelRequestedAt,

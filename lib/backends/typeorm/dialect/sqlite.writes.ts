@@ -163,6 +163,20 @@ export class SqliteWrites implements Apply {
     this.registered.delete(workerId);
   };
 
+  readonly prune = ({ endedBefore, most }: WriteKinds['prune']['input']): number => {
+    const { ended, removeLogs, removeProgress, removeTasks } = this.statements;
+    const seqs: number[] = [];
+    for (const [state, limit] of Object.entries(endedBefore)) {
+      if (seqs.length < most) seqs.push(...ended.all(state, limit, most - seqs.length));
+    }
+    if (seqs.length === 0) return 0;
+    const listed = JSON.stringify(seqs);
+    removeLogs.run(listed);
+    removeProgress.run(listed);
+    removeTasks.run(listed);
+    return seqs.length;
+  };
+
   readonly rescue = (): RescuedTask[] => {
     const now = this.clock.now();
     const alive = new Set<string>();
