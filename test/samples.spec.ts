@@ -1,0 +1,265 @@
+import Database from 'better-sqlite3';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { tempDirectory } from './app/temp-file.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** The broken pictures, and why. */
+const BROKEN: Record<string, string> = {
+  empty: 'Input Buffer is empty',
+  'plain-text': 'Input buffer contains unsupported image format',
+  truncated: 'The SVG ends in the middle',
+};
+const WIDTHS = [96, 320, 960];
+
+/** A program under Node, as somebody at a terminal sees it. */
+class Program {
+  private static readonly running = new Set<Program>();
+
+  output = '';
+  /** Code or signal with which it ended. */
+  readonly exit: Promise<number | NodeJS.Signals>;
+  private readonly process: ChildProcess;
+
+  constructor(args: string[], { cwd = ROOT, port = 0 } = {}) {
+    this.process = spawn(process.execPath, args, {
+      cwd,
+      env: { ...process.env, NO_COLOR: '1', PORT: String(port) },
+    });
+    Program.running.add(this);
+    this.process.stdout!.on('data', (data: Buffer) => (this.output += String(data)));
+    this.process.stderr!.on('data', (data: Buffer) => (this.output += String(data)));
+    this.exit = once(this.process, 'close').then(([code, signal]) => {
+      Program.running.delete(this);
+      return (signal ?? code) as number | NodeJS.Signals;
+    });
+  }
+
+  /** Resolves as soon as it has printed this. */
+  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+    for (;;) {
+      const match = pattern.exec(this.output);
+      if (match) return match;
+      const ended = await Promise.race([
+        once(this.process.stdout!, 'data').then(() => false),
+        this.exit.then(() => true),
+      ]);
+      if (ended && !pattern.test(this.output)) {
+        throw new Error(`It never said ${pattern}:\n${this.output}`);
+      }
+    }
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    this.process.kill(signal);
+    return this.exit;
+  }
+
+  static async killAll(): Promise<void> {
+    await Promise.all([...Program.running].map((program) => program.kill('SIGKILL')));
+  }
+}
+
+interface Row {
+  id: string;
+  status: string;
+  attempt: number;
+  error: string | null;
+  finishedAt: number | null;
+}
+
+/** With the Nest CLI. They import the library as an application does, from `dist`. */
+beforeAll(async () => {
+  if (isDistStale()) await run('node_modules/typescript/bin/tsc', '-p', 'lib/tsconfig.json');
+  await run('node_modules/@nestjs/cli/bin/nest.js', 'build', '01-thumbnails', '02-minimal');
+});
+
+afterEach(() => Program.killAll());
+
+describe('sample 02-minimal', () => {
+  test('answers with what a task returned, and stops on SIGTERM', async () => {
+    const cwd = tempDirectory();
+    const port = await freePort();
+    const app = new Program([join(ROOT, 'build/02-minimal/main.js')], { cwd, port });
+    await app.says(/successfully started/);
+
+    const response = await post(`http://localhost:${port}/sign-up/Ann`);
+    expect([response.status, await response.text()]).toEqual([201, 'Welcome, Ann!']);
+
+    expect(await app.kill('SIGTERM')).toBe('SIGTERM'); // Nest's own way to end: drained, then this
+    expect(app.output).toMatch(/Worker \S+ has stopped/);
+    expect(app.output).not.toMatch(/WARN|ERROR/);
+    expect(statSync(join(cwd, 'sitq.sqlite')).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('sample 01-thumbnails', () => {
+  test('goes on after kill -9 until every picture is settled', async () => {
+    const out = tempDirectory();
+    const settled = new Map<string, Row>();
+    for (let kills = 0; kills < 3; kills += 1) {
+      const app = thumbnails('--flags', '40', '--out', out);
+      const [, count] = await app.says(/0% \| (\d+) of 129 /);
+      expect(await app.kill('SIGKILL')).toBe('SIGKILL');
+      for (const row of tasksOf(out).filter(isSettled)) {
+        if (!settled.has(row.id)) settled.set(row.id, row);
+      }
+      expect(settled.size).toBeGreaterThanOrEqual(Number(count));
+      expect(settled.size).toBeLessThan(129);
+    }
+
+    const app = thumbnails('--flags', '40', '--out', out, '--once');
+    expect(await app.exit).toBe(0);
+    const [, resumed] = await app.says(/Resuming 43-pictures.run-1: (\d+) of 129/);
+    expect(Number(resumed)).toBeGreaterThanOrEqual(settled.size);
+    expect(app.output).toContain('120 thumbnails made, 9 failed');
+    expect(app.output).toContain(`Contact sheet: ${join(out, 'contact-sheet.png')}`);
+    for (const [name, error] of Object.entries(BROKEN)) {
+      expect(app.output).toMatch(
+        new RegExp(`${name} \\(96, 320, 960 px\\), \\d+ attempts: ${error}`),
+      );
+    }
+
+    const rows = tasksOf(out);
+    expect(rows).toHaveLength(129 + 1);
+    const good = rows.filter((row) => !errorOf(row));
+    const broken = rows.filter((row) => !good.includes(row));
+    expect(new Set(good.map(({ status }) => status))).toEqual(new Set(['completed']));
+    expect(new Set(broken.map(({ status }) => status))).toEqual(new Set(['failed']));
+    for (const row of broken) expect(row.error).toContain(errorOf(row));
+
+    // What had ended before a kill was left alone ever after.
+    const endedBefore = rows.filter(({ id }) => settled.has(id));
+    expect(endedBefore).toEqual(endedBefore.map(({ id }) => settled.get(id)));
+    // A kill costs an attempt only what was running: four tasks at most.
+    const repeated = good.reduce((sum, { attempt }) => sum + attempt - 1, 0);
+    expect(repeated).toBeLessThanOrEqual(3 * 4);
+
+    for (const width of WIDTHS) {
+      const files = readdirSync(join(out, String(width)));
+      expect(files).toHaveLength(40);
+      const sizes = await Promise.all(files.map((file) => sizeOf(join(out, String(width), file))));
+      expect(new Set(sizes)).toEqual(new Set([`${width}x${(width * 3) / 4}`]));
+    }
+    expect(await sizeOf(join(out, 'contact-sheet.png'))).toBe('984x924');
+  });
+
+  test('serves HTTP after the sheet, and starts anew after a finished run', async () => {
+    const out = tempDirectory();
+    const app = thumbnails('--flags', '3', '--out', out);
+    const [, url] = await app.says(/Serving (http:\S+)/);
+    expect(app.output).not.toMatch(/WARN|ERROR/); // nothing but the summary tells of failures
+
+    const accepted = await post(`${url}/thumbnails/fr?width=640`);
+    expect(accepted.status).toBe(202);
+    const task = (await accepted.json()) as { id: string; result: string; progress: string };
+    const news = await text(url + task.progress); // ends with the task
+    expect(news).toContain('"status":"completed","attempt":1,"progress":100');
+    const file = join(out, '640/fr.png');
+    expect(await json(url + task.result)).toMatchObject({ status: 'success', value: { file } });
+    expect(await sizeOf(file)).toBe('640x480');
+    expect(await json(`${url}/tasks/${task.id}`)).toMatchObject({
+      status: 'completed',
+      args: ['fr', 640],
+      log: [{ attempt: 1, line: 'attempt 1: fr, 640 pixels wide' }],
+    });
+
+    const broken = (await (await post(`${url}/thumbnails/truncated`)).json()) as typeof task;
+    expect(await json(url + broken.result)).toMatchObject({
+      status: 'failed',
+      error: `Error: ${BROKEN.truncated}: it has no </svg>.`,
+    });
+    expect(await json(`${url}/tasks`)).toMatchObject({ completed: 11, failed: 10, queued: 0 });
+
+    expect((await post(`${url}/thumbnails/atlantis`)).status).toBe(404);
+    expect((await post(`${url}/thumbnails/fr?width=0`)).status).toBe(400);
+    expect((await fetch(`${url}/tasks/none/result`)).status).toBe(404);
+    expect(await app.kill('SIGTERM')).toBe('SIGTERM');
+    expect(app.output).toMatch(/Worker \S+ has stopped/);
+
+    const again = thumbnails('--flags', '3', '--out', out, '--once');
+    expect(await again.exit).toBe(0);
+    expect(again.output).toContain('Starting 6-pictures.run-2: 18 thumbnails to make.');
+  });
+
+  test('says what is wrong with its arguments', async () => {
+    const app = thumbnails('--twice');
+    expect(await app.exit).toBe(2);
+    expect(app.output).toMatch(/Unknown option '--twice'[^]*Usage: npm start/);
+  });
+});
+
+async function run(...args: string[]): Promise<void> {
+  const program = new Program(args);
+  if ((await program.exit) !== 0) throw new Error(program.output);
+}
+
+function isDistStale(): boolean {
+  const built = join(ROOT, 'dist/index.js');
+  if (!existsSync(built)) return true;
+  const sources = readdirSync(join(ROOT, 'lib'), { recursive: true }) as string[];
+  return sources.some(
+    (name) => statSync(join(ROOT, 'lib', name)).mtimeMs > statSync(built).mtimeMs,
+  );
+}
+
+function thumbnails(...args: string[]): Program {
+  return new Program([join(ROOT, 'build/01-thumbnails/main.js'), ...args]);
+}
+
+function tasksOf(out: string): Row[] {
+  const database = new Database(join(out, 'tasks.sqlite'));
+  try {
+    const columns = 'id, status, attempt, error, finished_at AS finishedAt';
+    return database.prepare(`SELECT ${columns} FROM sitq_task`).all() as Row[];
+  } finally {
+    database.close();
+  }
+}
+
+/** The error in which the task must end, by the picture in its id: `43-pictures.run-1.empty.96`. */
+function errorOf({ id }: Row): string | undefined {
+  return BROKEN[id.split('.')[2]!];
+}
+
+function isSettled({ finishedAt }: Row): boolean {
+  return finishedAt !== null;
+}
+
+async function sizeOf(file: string): Promise<string> {
+  const { width, height } = await sharp(file).metadata();
+  return `${width}x${height}`;
+}
+
+/** The log line comes just before the port is open. */
+async function post(url: string): Promise<Response> {
+  for (;;) {
+    try {
+      return await fetch(url, { method: 'POST' });
+    } catch (error) {
+      const { cause } = error as { cause?: { code?: string } };
+      if (cause?.code !== 'ECONNREFUSED') throw error;
+    }
+  }
+}
+
+async function text(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
+
+async function json(url: string): Promise<unknown> {
+  return (await fetch(url)).json();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
