@@ -22,7 +22,8 @@ export interface LeaseKeeperParts {
  */
 export class LeaseKeeper {
   private timer: NodeJS.Timeout | undefined;
-  private beating: Promise<void> | null = null;
+  private beating = Promise.resolve();
+  private following: Promise<void> | null = null;
   private stopped = false;
 
   constructor(private readonly parts: LeaseKeeperParts) {}
@@ -33,19 +34,24 @@ export class LeaseKeeper {
     this.schedule();
   }
 
-  /** One beat now, beside the regular ones; concurrent calls share it. */
+  /**
+   * One beat now, beside the regular ones. While one is under way, which may tell an older load,
+   * all callers share the one that follows it.
+   */
   beat(): Promise<void> {
-    this.beating ??= this.beatOnce().finally(() => {
-      this.beating = null;
+    this.following ??= this.beating.then(() => {
+      this.following = null;
+      this.beating = this.beatOnce();
+      return this.beating;
     });
-    return this.beating;
+    return this.following;
   }
 
   /** Ends the beats and removes the registration. The worker must hold no task any more. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.beating;
+    await (this.following ?? this.beating);
     await this.parts.backend.retireWorker(this.parts.registration.id);
   }
 
@@ -58,6 +64,7 @@ export class LeaseKeeper {
   }
 
   private async beatOnce(): Promise<void> {
+    if (this.stopped) return; // a handler that was stuck has ended at last
     const { backend, registration, lease, load, logger, onLost } = this.parts;
     try {
       if (!(await backend.renewWorker(registration.id, { lease, ...load() }))) {

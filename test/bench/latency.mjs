@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { TaskQueue } from 'nestjs-sitq';
 import { NAME } from './payload.mjs';
+import { Raw } from './raw.mjs';
 import { createWorker, openBackend } from './sitq.mjs';
 import { percentile, withDatabase } from './workspace.mjs';
 
@@ -11,8 +12,21 @@ const CHILD = fileURLToPath(new URL('./latency.worker.mjs', import.meta.url));
 /** Time from the call of enqueue to the first line of the handler, on an idle queue. */
 export async function latency() {
   for (const durability of ['full', 'relaxed']) {
-    print('same process', durability, 0.5, 3, await withDatabase((file) => inProcess(file, durability)));
-    print('other process', durability, 2, 6, await withDatabase((file) => acrossProcesses(file, durability)));
+    floor(durability, await withDatabase((file) => rawCommit(file, durability)));
+    print(
+      'same process',
+      durability,
+      0.5,
+      3,
+      await withDatabase((file) => inProcess(file, durability)),
+    );
+    print(
+      'other process',
+      durability,
+      2,
+      6,
+      await withDatabase((file) => acrossProcesses(file, durability)),
+    );
   }
 }
 
@@ -40,6 +54,18 @@ async function acrossProcesses(file, durability) {
   return times;
 }
 
+/** What a single commit of one row takes on a database that was idle: the disk's share. */
+async function rawCommit(file, durability) {
+  const raw = new Raw(file, durability);
+  const times = [];
+  for (let i = 0; i < SAMPLES; i += 1) {
+    times.push(1000 / (await raw.enqueue(1, 1)));
+    await pause();
+  }
+  raw.close();
+  return times;
+}
+
 async function sample(queue, onStarted) {
   const times = [];
   for (let i = 0; i < SAMPLES; i += 1) {
@@ -47,14 +73,26 @@ async function sample(queue, onStarted) {
     const called = now();
     await queue.enqueue(NAME, []);
     times.push((await began) - called);
-    await new Promise((resolve) => setTimeout(resolve, 5)); // the queue is idle again
+    await pause();
   }
   return times;
+}
+
+/** Long enough for the queue to be idle again. */
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** The same clock in every process of the machine, in ms. */
 function now() {
   return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function floor(durability, times) {
+  console.log(
+    `${durability.padEnd(8)}${'raw commit of one row, idle'.padEnd(36)} p50 ` +
+      `${percentile(times, 0.5).toFixed(2)} ms  p99 ${percentile(times, 0.99).toFixed(2)} ms`,
+  );
 }
 
 function print(what, durability, bar50, bar99, times) {

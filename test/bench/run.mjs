@@ -17,7 +17,9 @@ const BACKLOG = Number(options.backlog);
 const DRAIN = 50_000;
 const CONCURRENCIES = [100, 200, 500];
 
-console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0].model}; medians of ${ROUNDS}, tasks/s`);
+console.log(
+  `Node ${process.version}, ${cpus().length} x ${cpus()[0].model}; medians of ${ROUNDS}, tasks/s`,
+);
 
 const rows = [];
 for (const durability of ['full', 'relaxed']) {

@@ -231,7 +231,7 @@ export class TypeOrmBackend
   /** Tells this process and the others what a commit changed. */
   private announce(batch: WriteBatch): void {
     const rescued = batch.rescue.some((write) => write.outcome?.length);
-    if (batch.acknowledges || rescued) this.doorbell?.ring();
+    if (rescued || concernsOthers(batch)) this.doorbell?.ring();
     if (this.listeners.size === 0) return;
     if (batch.cancel.length > 0) this.emit({ kind: 'cancel-requested' });
     const taskIds = endedIn(batch);
@@ -242,6 +242,16 @@ export class TypeOrmBackend
   private emit(change: BackendChange): void {
     for (const listener of this.listeners) listener(change);
   }
+}
+
+/** Whether another process may have something to do: a task to run, a result to fetch, a cancel. */
+function concernsOthers(batch: WriteBatch): boolean {
+  const { insert, settle, change, cancel, claim } = batch;
+  if (settle.length + change.length + cancel.length > 0) return true;
+  if (claim.length === 0) return insert.length > 0;
+  // What this very transaction enqueued and claimed is nobody else's.
+  const claimed = new Set(claim.flatMap(({ outcome = [] }) => outcome.map((task) => task.id)));
+  return insert.some(({ input }) => input.some((task) => !claimed.has(task.id)));
 }
 
 function endedIn(batch: WriteBatch): string[] {

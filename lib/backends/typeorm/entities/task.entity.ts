@@ -35,7 +35,8 @@ export const TaskEntity = new EntitySchema<TaskRow>({
   name: 'SitqTask',
   tableName: 'sitq_task',
   columns: {
-    seq: { type: 'integer', primary: true, generated: true },
+    // Not AUTOINCREMENT, whose bookkeeping would be one more page in every commit.
+    seq: { type: 'integer', primary: true },
     id: { type: 'text' },
     name: { type: 'text' },
     queue: { type: 'text' },

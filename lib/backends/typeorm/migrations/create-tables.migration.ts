@@ -17,7 +17,7 @@ export class CreateTables1763683200000 implements MigrationInterface {
 
 const UP = [
   `CREATE TABLE "sitq_task" (
-    "seq" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+    "seq" integer PRIMARY KEY NOT NULL,
     "id" text NOT NULL,
     "name" text NOT NULL,
     "queue" text NOT NULL,
