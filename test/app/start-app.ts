@@ -20,7 +20,8 @@ export class Lines implements LoggerService {
   private keep(level: string) {
     return (message: unknown, ...rest: unknown[]) => {
       const context = rest.pop();
-      this.all.push([level, message, ...rest, `[${String(context)}]`].join(' '));
+      const parts = [level, message, ...rest, `[${String(context)}]`];
+      this.all.push(parts.filter((part) => part !== undefined).join(' '));
     };
   }
 }
@@ -56,12 +57,15 @@ export async function startApp(
   options: SitqOptions = {},
   more: ModuleMetadata = {},
 ): Promise<TestApp> {
-  const { imports = [], providers = [], ...rest } = more;
-  return startModule({
-    imports: [SitqModule.forRoot({ database: ':memory:', ...options }), ...imports],
-    providers: [...handlers, ...providers],
-    ...rest,
+  const { imports = [], ...rest } = more;
+  const { worker, backend, database = backend ? undefined : ':memory:' } = options;
+  const sitq = SitqModule.forRoot({
+    ...options,
+    database,
+    // A handler that a failed test left waiting must not hold up the rest.
+    worker: worker === false ? false : { shutdownTimeout: '1s', ...worker },
   });
+  return startModule({ imports: [sitq, ...imports], providers: handlers, ...rest });
 }
 
 /** Starts a real Nest application of any shape. It is closed after the test. */
