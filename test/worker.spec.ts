@@ -735,7 +735,7 @@ describe('a result', () => {
 
   test.each<[what: string, value: unknown, path: string]>([
     ['holds a function', { rows: [{ save: () => 1 }] }, 'result.rows[0].save'],
-    ['is an instance of a class', new (class Row {})(), 'result'],
+    ['is an instance of a class', new Recorder(), 'result'],
     ['is too large', 'x'.repeat(1024 * 1024), 'result'],
   ])('that %s fails the task, without another attempt', async (_, value, path) => {
     let runs = 0;
@@ -930,7 +930,7 @@ describe('the log', () => {
       { attempts: 1 },
     );
     const handle = await work.do();
-    await expect(handle.result(patience)).rejects.toThrow();
+    await expect(handle.result(patience)).rejects.toThrow('no luck');
     const line = await eventually(async () =>
       app.lines.all.find((each) => each.startsWith('error')),
     );
