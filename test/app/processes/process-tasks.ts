@@ -1,0 +1,96 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Task, TaskContext, TaskQueue } from '../../../lib/index.js';
+import { append, tell } from './parent.js';
+import type { LedgerEntry, Receipt, WorkerConfig } from './protocol.js';
+
+export const WORKER_CONFIG = Symbol('worker config');
+
+/** Handlers that write a ledger of their runs and return who they were. */
+@Injectable()
+export class ProcessTasks {
+  private readonly gates = new Map<string, () => void>();
+
+  constructor(
+    @Inject(WORKER_CONFIG) private readonly config: WorkerConfig,
+    private readonly run: TaskContext,
+    private readonly queue: TaskQueue,
+  ) {}
+
+  /** Takes so many milliseconds. */
+  @Task({ attempts: 5 })
+  work(ms: number): Promise<Receipt> {
+    return this.recorded(() => sleep(ms));
+  }
+
+  /** Runs until it is released or its signal aborts. */
+  @Task({ backoff: 0 })
+  hold(): Promise<Receipt> {
+    return this.recorded((receipt) => this.untilReleased(receipt.task));
+  }
+
+  /** The first attempt blocks the event loop until the file is there; later ones hold. */
+  @Task({ backoff: 0 })
+  block(file: string): Promise<Receipt> {
+    return this.recorded((receipt) => {
+      if (receipt.attempt > 1) return this.untilReleased(receipt.task);
+      const pause = new Int32Array(new SharedArrayBuffer(4));
+      while (!existsSync(file)) Atomics.wait(pause, 0, 0, 5);
+      return undefined;
+    });
+  }
+
+  /** Takes its process down. */
+  @Task({ attempts: 2, backoff: 0 })
+  poison(): Promise<Receipt> {
+    return this.recorded(({ attempt }) => {
+      if (attempt === 1) process.abort();
+      process.kill(process.pid, 'SIGKILL');
+    });
+  }
+
+  /** Never ends, holds no handle and looks at no signal. */
+  @Task()
+  endless(): Promise<Receipt> {
+    return this.recorded(() => new Promise(() => undefined));
+  }
+
+  /** Lets a held task go. */
+  release(task: string): void {
+    this.gates.get(task)?.();
+  }
+
+  private untilReleased(task: string): Promise<void> {
+    const { signal } = this.run;
+    return new Promise((resolve, reject) => {
+      this.gates.set(task, resolve);
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+  }
+
+  private async recorded(work: (receipt: Receipt) => unknown): Promise<Receipt> {
+    const { signal, task } = this.run;
+    // Synchronous on SQLite, so nearly at the moment of the claim; no other worker's lease is taken.
+    const stored = await this.queue.backend.getTask(task.id);
+    const receipt = {
+      task: task.id,
+      attempt: task.attempt,
+      lease: stored?.workerId === task.workerId ? stored!.lease : 0,
+      worker: this.config.name,
+    };
+    this.record({ ...receipt, step: 'start', at: Date.now() });
+    signal.addEventListener('abort', () => {
+      const reason = (signal.reason as Error).name;
+      this.record({ ...receipt, step: 'abort', at: Date.now(), reason });
+    });
+    await work(receipt);
+    this.record({ ...receipt, step: 'end', at: Date.now() });
+    return receipt;
+  }
+
+  private record(entry: LedgerEntry): void {
+    append(this.config.ledger, entry);
+    tell({ event: 'handler', ...entry });
+  }
+}

@@ -1,0 +1,40 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { SitqModule, WorkerHost } from '../../../lib/index.js';
+import { answer, tell } from './parent.js';
+import { ProcessTasks, WORKER_CONFIG } from './process-tasks.js';
+import type { WorkerConfig } from './protocol.js';
+
+/** A process that runs the handlers of `ProcessTasks`. */
+@Module({})
+class WorkerProcessModule {
+  static with(config: WorkerConfig): DynamicModule {
+    const { database, worker } = config;
+    return {
+      module: WorkerProcessModule,
+      imports: [SitqModule.forRoot({ database, worker })],
+      providers: [ProcessTasks, { provide: WORKER_CONFIG, useValue: config }],
+    };
+  }
+}
+
+const config = JSON.parse(process.argv[2]!) as WorkerConfig;
+
+if (config.waitForGo) {
+  await new Promise<void>((go) => {
+    process.once('message', () => go());
+    tell({ event: 'loaded' });
+  });
+}
+const app = await NestFactory.createApplicationContext(WorkerProcessModule.with(config), {
+  logger: ['error', 'warn'],
+});
+app.enableShutdownHooks();
+answer({
+  stats: () => app.get(WorkerHost).stats(),
+  cpu: () => process.cpuUsage(),
+  release: (task: string) => app.get(ProcessTasks).release(task),
+  close: () => app.close(),
+});
+tell({ event: 'ready' });
