@@ -42,8 +42,12 @@ export class TaskDrafter {
     return this.plugins.length === 0 ? task : this.askPlugins(task, args);
   }
 
-  async draftAll(target: TaskTarget, argsOfEach: unknown[], plan: EnqueuePlan): Promise<NewTask[]> {
-    const drafts = argsOfEach.map((args) => this.draft(target, args, plan));
+  async draftAll(
+    target: TaskTarget,
+    argsOfEach: unknown[],
+    planOf: (args: unknown, index: number) => EnqueuePlan,
+  ): Promise<NewTask[]> {
+    const drafts = argsOfEach.map((args, i) => this.draft(target, args, planOf(args, i)));
     return this.plugins.length === 0 ? (drafts as NewTask[]) : Promise.all(drafts);
   }
 

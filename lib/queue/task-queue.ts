@@ -9,8 +9,6 @@ import { systemClock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
 import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
-import { check } from '../core/option-checks.js';
-import { readOptions } from '../core/option-reader.js';
 import { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
 import { HandlerRegistry } from '../core/registry.js';
@@ -24,6 +22,7 @@ import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import { ValidationError } from '../errors/validation.error.js';
 import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.interface.js';
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
+import { planBulk } from './bulk-plan.js';
 import { chunks } from './chunks.js';
 import { planEnqueue } from './enqueue-plan.js';
 import { readTimeout } from './read-timeout.js';
@@ -137,35 +136,24 @@ export class TaskQueue {
     handlers: HandlerClass<T>,
     method: K,
     argsOfEach: Iterable<ArgsOf<T, K>> | AsyncIterable<ArgsOf<T, K>>,
-    options?: EnqueueManyOptions,
+    options?: EnqueueManyOptions<ArgsOf<T, K>>,
   ): Promise<number>;
   async enqueueMany(...call: unknown[]): Promise<number> {
     const [target, argsOfEach, options] = this.targets.readCall(call);
     const label = `enqueueMany of ${target.name}`;
-    const { chunkSize, onChunk, ...shared } = (options ?? {}) as EnqueueManyOptions;
-    const { chunkSize: size = 1000 } = readOptions(
-      label,
-      { chunkSize, onChunk },
-      CHUNK_CHECKS,
-      refuse,
-    );
-    const plan = planEnqueue(label, shared);
-    if (plan.id !== undefined) {
-      throw refuse(
-        `${label}: id cannot be shared by many tasks. Enqueue them one by one.`,
-        'id',
-        plan.id,
-      );
-    }
+    const bulk = planBulk(label, options as EnqueueManyOptions | undefined);
     if (!isIterable(argsOfEach)) {
       throw refuse(`${label}: give an iterable of argument arrays.`, 'args', argsOfEach);
     }
     let stored = 0;
-    for await (const chunk of chunks(argsOfEach, size)) {
-      const tasks = await this.drafter.draftAll(target, chunk, plan);
+    for await (const chunk of chunks(argsOfEach, bulk.chunkSize)) {
+      const first = stored;
+      const tasks = await this.drafter.draftAll(target, chunk, (args, i) =>
+        bulk.planOf(args, first + i),
+      );
       await this.storeChunk(tasks);
       stored += tasks.length;
-      onChunk?.(tasks.map((task) => task.id));
+      bulk.onChunk?.(tasks.map((task) => task.id));
     }
     return stored;
   }
@@ -189,6 +177,14 @@ export class TaskQueue {
    * @param options.signal ends the waiting with its reason.
    * @throws TaskNotFoundError when there is no such task.
    */
+  getResult(
+    taskId: string,
+    options?: { timeout?: undefined; signal?: AbortSignal },
+  ): Promise<Result>;
+  getResult(
+    taskId: string,
+    options: { timeout?: Duration; signal?: AbortSignal },
+  ): Promise<Result | null>;
   async getResult(
     taskId: string,
     options: { timeout?: Duration; signal?: AbortSignal } = {},
@@ -261,11 +257,6 @@ export class TaskQueue {
     await Promise.all(tasks.map((task) => this.backend.enqueueTask(task)));
   }
 }
-
-const CHUNK_CHECKS = {
-  chunkSize: check.integer(1, 10_000),
-  onChunk: check.func<(ids: string[]) => void>('a function of (ids)'),
-};
 
 function refuse(message: string, option: string, value: unknown): ValidationError {
   return new ValidationError(message, option, value);

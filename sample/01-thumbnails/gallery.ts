@@ -81,9 +81,9 @@ export class Gallery {
   }
 
   private async follow(thumbnail: Thumbnail, spectator: Spectator): Promise<Settled> {
-    const result = await this.queue.getResult(thumbnail.id); // null only with a timeout
+    const result = await this.queue.getResult(thumbnail.id);
     const task = await this.queue.getTask(thumbnail.id);
-    const settled = { ...thumbnail, result: result!, attempts: task!.attempt };
+    const settled = { ...thumbnail, result, attempts: task!.attempt };
     spectator.ended(settled);
     return settled;
   }
