@@ -53,7 +53,7 @@ export interface History {
   readonly tasks: readonly FinalTask[];
 }
 
-const TERMINAL = ['completed', 'failed', 'cancelled'];
+const TERMINAL = new Set(['completed', 'failed', 'cancelled']);
 const WORKER_LOST = 'SITQ_WORKER_LOST';
 
 /**
@@ -105,11 +105,11 @@ interface Life {
 type Say = (violation: string) => void;
 
 function checkEnd({ final, changes }: Life, say: Say): void {
-  const ends = changes.filter(({ to }) => TERMINAL.includes(to));
-  if (!TERMINAL.includes(final.status)) say(`I1 is ${final.status} at the end`);
+  const ends = changes.filter(({ to }) => TERMINAL.has(to));
+  if (!TERMINAL.has(final.status)) say(`I1 is ${final.status} at the end`);
   else if (ends.length !== 1) say(`I1 reached a terminal state ${ends.length} times`);
   else if (ends[0]!.to !== final.status) say(`I1 ended as ${ends[0]!.to} and is ${final.status}`);
-  if (changes.some(({ from }) => TERMINAL.includes(from))) say('I1 left a terminal state');
+  if (changes.some(({ from }) => TERMINAL.has(from))) say('I1 left a terminal state');
 }
 
 function checkLeases({ changes, runs }: Life, { departures, kills }: History, say: Say): void {
@@ -134,7 +134,7 @@ function checkLeases({ changes, runs }: Life, { departures, kills }: History, sa
 }
 
 function checkResult({ final, changes, runs }: Life, say: Say): void {
-  const settled = changes.find(({ to }) => TERMINAL.includes(to));
+  const settled = changes.find(({ to }) => TERMINAL.has(to));
   if (settled && settled.lease !== final.lease) say('I4 changed its lease after it was settled');
   if (final.status !== 'completed') return;
   const result = JSON.parse(final.result ?? 'null') as Receipt | null;

@@ -19,7 +19,7 @@ const app = await NestFactory.createApplicationContext(
 const queue = app.get(TaskQueue);
 
 let next = 0;
-let producing = true;
+const stopped = new AbortController();
 let production = Promise.resolve();
 
 /** Enqueues task number `n`; the same call every time it is repeated. */
@@ -44,7 +44,7 @@ async function enqueueBatch(size: number): Promise<void> {
 }
 
 async function produce(): Promise<void> {
-  while (producing) {
+  while (!stopped.signal.aborted) {
     await enqueueBatch(1 + Math.floor(random() * 8));
     await sleep(20 + random() * 40);
   }
@@ -79,7 +79,7 @@ answer({
   enqueue: ({ numbers, ms }: { numbers: number[]; ms: number }) =>
     Promise.all(numbers.map((n) => enqueue(n, ms))),
   stop: () => {
-    producing = false;
+    stopped.abort();
     return production;
   },
 });
