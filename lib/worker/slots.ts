@@ -6,7 +6,8 @@ import type { TaskRun } from './task-run.js';
 export class Slots {
   /** Live: a claim reads it at the moment it is made. */
   readonly capacities: ReadonlyMap<string, HandlerCapacity>;
-  private readonly runs = new Map<string, TaskRun>();
+  /** After a lost lease the same task may run here twice; each handler has its slot. */
+  private readonly runs = new Set<TaskRun>();
 
   constructor(
     private readonly size: number,
@@ -33,26 +34,26 @@ export class Slots {
   /** Runs whose handler ignores its timeout. */
   get stuck(): number {
     let stuck = 0;
-    for (const run of this.runs.values()) if (run.stuck) stuck += 1;
+    for (const run of this.runs) if (run.stuck) stuck += 1;
     return stuck;
   }
 
+  /** The latest run of a task. */
   get(taskId: string): TaskRun | undefined {
-    return this.runs.get(taskId);
+    return this.all().findLast((run) => run.reserved.id === taskId);
   }
 
   all(): TaskRun[] {
-    return [...this.runs.values()];
+    return [...this.runs];
   }
 
   take(run: TaskRun): void {
     this.capacities.get(run.handler.name)!.free -= 1;
-    this.runs.set(run.reserved.id, run);
+    this.runs.add(run);
   }
 
   release(run: TaskRun): void {
     this.capacities.get(run.handler.name)!.free += 1;
-    // After a lost lease the same task may run here again already.
-    if (this.runs.get(run.reserved.id) === run) this.runs.delete(run.reserved.id);
+    this.runs.delete(run);
   }
 }
