@@ -10,8 +10,8 @@ const RICH = '~1';
  * Plain data becomes plain JSON, readable in the database and fast. Anything richer (Date,
  * BigInt, Map, Set, URL, RegExp, Buffer and typed arrays, undefined, NaN, -0, sparse arrays,
  * repeated and circular references) goes through devalue behind a marker with a version, so that
- * a later format can be told apart. Functions, symbols, promises and instances of classes are
- * refused.
+ * a later format can be told apart. Functions, symbols, promises, instances of classes and objects
+ * with a key `__proto__` are refused.
  *
  * @publicApi
  */

@@ -25,9 +25,7 @@ export function readOptions<C extends Checks>(
   checks: C,
   refuse: Refuse,
 ): Parsed<C> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw refuse(`${label}: got ${showValue(input)} as options. Give an object.`, label, input);
-  }
+  requireObject(label, input, refuse);
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
@@ -47,4 +45,14 @@ export function readOptions<C extends Checks>(
     parsed[name] = result;
   }
   return parsed as Parsed<C>;
+}
+
+/** Refuses what is no options object at all. */
+export function requireObject(
+  label: string,
+  input: unknown,
+  refuse: Refuse,
+): asserts input is object {
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return;
+  throw refuse(`${label}: got ${showValue(input)} as options. Give an object.`, label, input);
 }

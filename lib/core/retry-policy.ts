@@ -96,6 +96,8 @@ function parseExponential(given: Record<string, unknown>): BackoffPlan | undefin
 /** Delay in ms after the given attempt. @param random from 0 (inclusive) to 1 (exclusive) */
 export function backoffDelay(plan: BackoffPlan, attempt: number, random: () => number): number {
   if (plan.type === 'fixed') return plan.delay;
-  const delay = Math.min(plan.max, plan.base * plan.factor ** (attempt - 1));
+  const growth = plan.factor ** (attempt - 1);
+  // No delay stays none, also when the growth is beyond all numbers.
+  const delay = plan.base === 0 ? 0 : Math.min(plan.max, plan.base * growth);
   return Math.round(plan.jitter === 'full' ? delay * random() : delay);
 }

@@ -1,5 +1,5 @@
 import { check } from '../core/option-checks.js';
-import { readOptions } from '../core/option-reader.js';
+import { readOptions, requireObject } from '../core/option-reader.js';
 import { ValidationError } from '../errors/validation.error.js';
 import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.interface.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
@@ -21,9 +21,10 @@ export interface BulkPlan {
 
 /** @throws ValidationError that names the option, the value and the remedy. */
 export function planBulk(label: string, options: EnqueueManyOptions = {}): BulkPlan {
-  const { chunkSize, id, onChunk, ...shared } = options;
   const refuse = (message: string, option: string, value: unknown) =>
     new ValidationError(message, option, value);
+  requireObject(label, options, refuse);
+  const { chunkSize, id, onChunk, ...shared } = options;
   const given = readOptions(label, { chunkSize, id, onChunk }, CHECKS, refuse);
   const plan = planEnqueue(label, shared);
   const idOf = given.id;

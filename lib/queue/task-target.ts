@@ -37,7 +37,7 @@ export class TaskTargets {
   private define(handlers: HandlerClass<unknown>, method: string): TaskTarget {
     const prototype = handlers.prototype as Record<string, unknown> | undefined;
     const options = taskOptionsOf(prototype?.[method]);
-    if (!options) {
+    if (options === undefined) {
       throw new ValidationError(
         `${handlers.name}.${method} is not a handler. Mark the method with @Task().`,
         'method',
