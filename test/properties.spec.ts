@@ -1,0 +1,509 @@
+import { Injectable } from '@nestjs/common';
+import * as fc from 'fast-check';
+import {
+  ConfigurationError,
+  DefaultSerializer,
+  HandlerRegistry,
+  SerializationError,
+  SitqError,
+  Task,
+  TaskQueue,
+  ValidationError,
+  Worker,
+  type EnqueueOptions,
+  type TaskOptions,
+} from 'nestjs-sitq';
+import { parseDuration } from '../lib/core/duration.js';
+import { backoffDelay, parseBackoff } from '../lib/core/retry-policy.js';
+import { readSitqOptions } from '../lib/sitq.settings.js';
+import { EightMethodsBackend } from './app/eight-methods.backend.js';
+import { shape } from './app/shape.js';
+import { Lines } from './app/start-app.js';
+
+/** Any text at all: also NUL, lone surrogates, and keys that mean something to JavaScript. */
+const utf16 = fc.array(fc.nat({ max: 0xffff })).map((units) => String.fromCharCode(...units));
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  utf16,
+  fc.constantFrom('__proto__', 'constructor', 'toJSON', '\0', '\ud800', '\u2028', '~1', ''),
+);
+const safeKey = text.filter((each) => each !== '__proto__');
+
+const primitive = fc.oneof(
+  text,
+  fc.double(),
+  fc.integer(),
+  fc.constantFrom(NaN, -0, Infinity, -Infinity, undefined, null, true, false),
+  fc.bigInt(),
+);
+
+const special = fc.oneof(
+  fc.date({ noInvalidDate: false }),
+  fc.webUrl().map((url) => new URL(url)),
+  fc.constantFrom(/a+(b|c)?/giu, /[/\]]/),
+  fc.uint8Array(),
+  fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  fc.uint8Array({ minLength: 5 }).map((bytes) => bytes.subarray(1, 3)),
+  fc.float64Array(),
+  fc.int16Array(),
+  fc.uint8Array().map((bytes) => bytes.slice().buffer),
+);
+
+/** Every kind of value that `DefaultSerializer` promises to keep. */
+const { value: kept } = fc.letrec<{ value: unknown; nested: unknown }>((tie) => ({
+  value: fc.oneof({ maxDepth: 5 }, primitive, special, tie('nested')),
+  nested: fc.oneof(
+    fc.array(tie('value'), { maxLength: 6 }),
+    fc.dictionary(safeKey, tie('value'), { maxKeys: 6, noNullPrototype: false }),
+    fc.array(tie('value'), { maxLength: 4 }).map((items) => new Set(items)),
+    fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }).map((all) => new Map(all)),
+    fc.sparseArray(tie('value'), { maxLength: 6, maxNumElements: 3 }),
+  ),
+}));
+
+/** Containers that hold each other, and themselves, in any way. */
+const graph = fc
+  .array(
+    fc.record({
+      kind: fc.constantFrom('object', 'array', 'map', 'set'),
+      parts: fc.array(fc.oneof(fc.record({ node: fc.nat() }), primitive), { maxLength: 4 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((plans) => {
+    const nodes: unknown[] = plans.map(({ kind }) => {
+      if (kind === 'map') return new Map();
+      if (kind === 'set') return new Set();
+      return kind === 'array' ? [] : {};
+    });
+    plans.forEach(({ parts }, at) => {
+      const node = nodes[at];
+      parts.forEach((part, key) => {
+        const linked = typeof part === 'object' && part !== null;
+        const value = linked ? nodes[part.node % nodes.length] : part;
+        if (node instanceof Map) node.set(value, value);
+        else if (node instanceof Set) node.add(value);
+        else (node as Record<string, unknown>)[key] = value;
+      });
+    });
+    return nodes[0];
+  });
+
+describe('DefaultSerializer', () => {
+  const serializer = new DefaultSerializer();
+  const roundTrip = (value: unknown) => serializer.deserialize(serializer.serialize(value));
+
+  test('gives back what it was given', () => {
+    fc.assert(
+      fc.property(kept, (value) => {
+        expect(shape(roundTrip(value))).toBe(shape(value));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('keeps cycles and what stands in several places', () => {
+    fc.assert(
+      fc.property(graph, (value) => {
+        expect(shape(roundTrip(value))).toBe(shape(value));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('keeps plain JSON as JSON', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        fc.pre(!/-0|__proto__|#/.test(shape(value)));
+        expect(serializer.serialize(value)).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+
+  test('writes text that every database keeps: no NUL, no lone surrogates', () => {
+    fc.assert(
+      fc.property(kept, (value) => {
+        const written = serializer.serialize(value);
+        expect(written).not.toContain('\0');
+        expect(Buffer.from(written).toString()).toBe(written);
+      }),
+    );
+  });
+
+  test('refuses a key that would become the prototype, and writes none', () => {
+    const evil = JSON.parse('{"__proto__":{"polluted":true}}') as object;
+    for (const value of [evil, [evil], { at: new Date(), deep: [new Map([[1, evil]])] }]) {
+      expect(() => serializer.serialize(value)).toThrow('__proto__');
+    }
+    const stored = ['{"__proto__":{"polluted":true}}', '~1[{"__proto__":1},{"polluted":2},true]'];
+    for (const written of stored) {
+      const read = roughly(() => serializer.deserialize(written)) as { polluted?: boolean };
+      expect(read?.polluted).toBeUndefined();
+      expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+    }
+  });
+
+  test('keeps the bytes of a view, not the memory behind it', () => {
+    const secret = Buffer.from('key=secret;data');
+    const read = roundTrip({ data: secret.subarray(11) }) as { data: Buffer };
+    expect(read.data.toString()).toBe('data');
+    const bytes = new Uint8Array(secret.buffer, secret.byteOffset, 3);
+    for (const view of [secret.subarray(11), bytes]) {
+      expect(serializer.serialize(view).length).toBeLessThan(40);
+    }
+  });
+
+  test('reads anything at all or refuses it', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text,
+          fc.json(),
+          fc.json().map((json) => `~1${json}`),
+        ),
+        (written) => {
+          try {
+            serializer.deserialize(written);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SerializationError);
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('refuses what is nested beyond measure', () => {
+    let deep: unknown = 1;
+    for (let i = 0; i < 100_000; i += 1) deep = [deep];
+    expect(() => serializer.serialize(deep)).toThrow(SerializationError);
+  });
+});
+
+describe('a refusal of arguments', () => {
+  const queue = new TaskQueue({ backend: new EightMethodsBackend() });
+  class Connection {
+    readonly open = true;
+  }
+  const bad = fc.constantFrom(
+    () => 1,
+    Symbol('bad'),
+    new Connection(),
+    Promise.resolve(),
+    new WeakMap(),
+    Connection,
+  );
+  const step = fc.oneof(
+    fc.nat({ max: 3 }).map((index) => ({
+      path: `[${index}]`,
+      wrap: (value: unknown): unknown => [...Array<number>(index).fill(0), value],
+    })),
+    fc.stringMatching(/^[a-z][a-zA-Z0-9]{0,5}$/).map((key) => ({
+      path: `.${key}`,
+      wrap: (value: unknown): unknown => ({ before: new Date(0), [key]: value }),
+    })),
+  );
+
+  test('names the path of the value', async () => {
+    await fc.assert(
+      fc.asyncProperty(bad, fc.array(step, { maxLength: 6 }), async (value, steps) => {
+        const argument = steps.reduceRight<unknown>((inner, { wrap }) => wrap(inner), value);
+        const path = `args[0]${steps.map((each) => each.path).join('')}`;
+        const refusal: unknown = await queue.enqueue('x', [argument]).catch((error) => error);
+        expect(refusal).toBeInstanceOf(SerializationError);
+        expect(refusal).toMatchObject({ path });
+        expect((refusal as Error).message).toContain(`${path} cannot be kept`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** What the work gives, or undefined when it refuses. */
+function roughly(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(SitqError);
+    return undefined;
+  }
+}
+
+const junk = fc.anything({
+  withBigInt: true,
+  withBoxedValues: true,
+  withDate: true,
+  withMap: true,
+  withNullPrototype: true,
+  withSet: true,
+  withSparseArray: true,
+  withTypedArray: true,
+  key: text,
+});
+
+const duration = fc.oneof(
+  fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  fc
+    .tuple(fc.integer({ min: 1, max: 500 }), fc.constantFrom('ms', ' ms', 's', 'm', ' m', 'h'))
+    .map(([n, unit]) => `${n}${unit}`),
+);
+const backoff = fc.oneof(
+  fc.constantFrom('fixed', 'exponential'),
+  duration,
+  fc.record({ type: fc.constant('fixed'), delay: duration }, { requiredKeys: ['type'] }),
+  fc.record(
+    {
+      type: fc.constant('exponential'),
+      base: fc.oneof(fc.constant(0), duration),
+      factor: fc.double({ min: 1, max: 1e6, noNaN: true }),
+      max: fc.oneof(fc.constant(0), duration),
+      jitter: fc.constantFrom('full', 'none'),
+    },
+    { requiredKeys: ['type'] },
+  ),
+);
+const name = fc.stringMatching(/^[\p{L}\p{N}:._ -]{1,200}$/u);
+const priority = fc.integer({ min: -32768, max: 32767 });
+const attempts = fc.integer({ min: 1, max: 1000 });
+const optional = { requiredKeys: [] };
+
+describe('options', () => {
+  const backend = new EightMethodsBackend();
+  const queue = new TaskQueue({ backend });
+
+  const good = {
+    queue: name,
+    priority,
+    attempts,
+    backoff,
+    timeout: duration,
+    id: fc.uuid(),
+    meta: fc.dictionary(text, text, { maxKeys: 32, noNullPrototype: false }),
+  };
+  const start = fc.oneof(
+    fc.record({ eta: fc.date({ noInvalidDate: true }) }, optional),
+    fc.record({ delay: fc.oneof(fc.constant(0), duration) }, optional),
+  );
+
+  test('of an enqueue are taken when they are good', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(good, optional), start, async (rest, when) => {
+        const options = { ...rest, ...when } as EnqueueOptions;
+        const { id } = await queue.enqueue('x', [], options);
+        const task = (await queue.getTask(id))!;
+        expect(task.id).toBe(options.id ?? id);
+        expect(task.queue).toBe(options.queue ?? 'default');
+        expect(task.priority).toBe(options.priority ?? 0);
+        expect(task.maxAttempts).toBe(options.attempts ?? null);
+        expect(Object.entries(task.meta)).toEqual(Object.entries(options.meta ?? {}));
+        const from = options.eta?.getTime() ?? task.createdAt.getTime();
+        expect(task.eta.getTime()).toBe(from + (parseDuration(options.delay) ?? 0));
+        const { timeout } = (await backend.getTask(id))!;
+        expect(timeout).toBe(parseDuration(options.timeout) ?? null);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  const anything = Object.fromEntries(
+    [...Object.keys(good), 'eta', 'delay', 'dely'].map((key) => [key, junk]),
+  );
+
+  test('of an enqueue are refused when they are junk, and nothing else happens', async () => {
+    const call = fc.oneof(junk, fc.record({ ...anything, ...good }, optional), fc.record(anything));
+    await fc.assert(
+      fc.asyncProperty(call, async (options) => {
+        try {
+          const { id } = await queue.enqueue('x', [], options as EnqueueOptions);
+          expect((await queue.getTask(id))!.eta.getTime()).not.toBeNaN();
+        } catch (error) {
+          expect(error).toBeInstanceOf(ValidationError);
+          expect((error as ValidationError).message.length).toBeLessThan(500);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('of calls are refused when they are junk, and nothing else happens', async () => {
+    const calls: ((input: unknown, other: unknown) => unknown)[] = [
+      (input, other) => queue.enqueue(input as string, other as unknown[]),
+      (input, other) => queue.enqueueMany('x', input as [], other as object),
+      (input) => queue.getResult('nobody', { timeout: input as number }),
+      (input) => queue.for(input as typeof Lines),
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...calls), junk, junk, async (call, input, other) => {
+        try {
+          await call(input, other);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SitqError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  const taskOptions = {
+    name,
+    queue: name,
+    attempts,
+    backoff: fc.oneof(
+      backoff,
+      fc.constant(() => 5),
+    ),
+    timeout: duration,
+    priority,
+    concurrency: fc.integer({ min: 1, max: 10_000 }),
+    retryIf: fc.constant(() => true),
+  };
+
+  /** What happens when a method has these options and is enqueued. */
+  function enqueueHandlerWith(options: unknown): Promise<{ id: string }> {
+    @Injectable()
+    class Handlers {
+      @Task(options as TaskOptions)
+      run(): void {}
+    }
+    return queue.for(Handlers).run();
+  }
+
+  test('of @Task() are taken when they are good', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(taskOptions, optional), async (options) => {
+        const { id } = await enqueueHandlerWith(options);
+        expect(await queue.getTask(id)).toMatchObject({
+          name: options.name ?? 'Handlers.run',
+          queue: options.queue ?? 'default',
+          priority: options.priority ?? 0,
+        });
+      }),
+    );
+  });
+
+  test('of @Task() are refused when they are junk, and nothing else happens', async () => {
+    const junky = Object.fromEntries(Object.keys(taskOptions).map((key) => [key, junk]));
+    const some = fc.oneof(junk, fc.record(junky, optional));
+    await fc.assert(
+      fc.asyncProperty(some, async (options) => {
+        fc.pre(options !== undefined);
+        try {
+          await enqueueHandlerWith(options);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigurationError);
+          expect((error as Error).message).toContain('@Task() on Handlers.run');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  const workerOptions = {
+    queues: fc.array(name, { minLength: 1, maxLength: 3 }),
+    concurrency: fc.integer({ min: 1, max: 10_000 }),
+    pollInterval: fc.integer({ min: 10, max: 2 ** 31 - 1 }),
+    shutdownTimeout: fc.nat(),
+    lease: fc.integer({ min: 1000, max: 2 ** 31 - 1 }),
+    timeoutGrace: fc.nat(),
+  };
+  const newWorker = (options: object) =>
+    new Worker({ backend, registry: new HandlerRegistry(), logger: new Lines(), options });
+
+  test('of a worker are taken when they are good', () => {
+    fc.assert(
+      fc.property(fc.record(workerOptions, optional), (options) => {
+        expect(newWorker(options).stats().state).toBe('created');
+      }),
+    );
+  });
+
+  test('of a worker are refused when they are junk, and nothing else happens', () => {
+    const junky = Object.fromEntries(Object.keys(workerOptions).map((key) => [key, junk]));
+    fc.assert(
+      fc.property(fc.oneof(junk, fc.record(junky, optional)), (options) => {
+        fc.pre(options !== undefined && options !== null);
+        try {
+          newWorker(options as object);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigurationError);
+          expect((error as ConfigurationError).option).toMatch(/^worker\b/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('of forRoot are refused when they are junk, and nothing else happens', () => {
+    const keys = [
+      'database',
+      'durability',
+      'migrate',
+      'worker',
+      'serializer',
+      'plugins',
+      'backend',
+    ];
+    const junky = fc.record(Object.fromEntries(keys.map((key) => [key, junk])), optional);
+    fc.assert(
+      fc.property(fc.oneof(junk, junky), (options) => {
+        try {
+          readSitqOptions(options);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigurationError);
+          expect((error as ConfigurationError).option).toBeDefined();
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('a backoff', () => {
+  const attempt = fc.integer({ min: 1, max: 1000 });
+  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+  test('is a whole number of ms, never more than its ceiling', () => {
+    fc.assert(
+      fc.property(backoff, attempt, random, (given, nth, draw) => {
+        const plan = parseBackoff(given)!;
+        const delay = backoffDelay(plan, nth, () => draw);
+        expect(Number.isSafeInteger(delay)).toBe(true);
+        expect(delay).toBeGreaterThanOrEqual(0);
+        expect(delay).toBeLessThanOrEqual(plan.type === 'fixed' ? plan.delay : plan.max);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('without jitter never shrinks, and full jitter draws from all below it', () => {
+    fc.assert(
+      fc.property(backoff, attempt, random, (given, nth, draw) => {
+        const plan = parseBackoff(given)!;
+        fc.pre(plan.type === 'exponential');
+        const steady = { ...plan, jitter: 'none' } as const;
+        const delay = backoffDelay(steady, nth, () => draw);
+        expect(backoffDelay(steady, nth + 1, () => draw)).toBeGreaterThanOrEqual(delay);
+        const drawn = backoffDelay({ ...plan, jitter: 'full' }, nth, () => draw);
+        expect(drawn).toBeCloseTo(delay * draw, -1);
+      }),
+    );
+  });
+
+  test('by default is at most a second, then two, then four, up to an hour', () => {
+    const plan = parseBackoff('exponential')!;
+    const longest = (nth: number) => backoffDelay(plan, nth, () => 1 - Number.EPSILON);
+    expect([1, 2, 3, 4, 12, 13, 1000].map(longest)).toEqual([
+      1000, 2000, 4000, 8000, 2_048_000, 3_600_000, 3_600_000,
+    ]);
+  });
+
+  test('survives being stored', () => {
+    fc.assert(
+      fc.property(backoff, (given) => {
+        const plan = parseBackoff(given);
+        expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+        expect(parseBackoff(plan)).toEqual(plan);
+      }),
+    );
+  });
+});
