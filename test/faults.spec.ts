@@ -79,7 +79,7 @@ describe('killed at random', () => {
     expect(kills.length).toBeGreaterThanOrEqual(25);
     expect(acknowledged.size).toBeGreaterThan(1000);
     expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-  });
+  }, 120_000);
 
   function report(history: History, repeated: number): void {
     const { journal, kills, ledger, tasks } = history;
