@@ -1,6 +1,11 @@
-import { TypeOrmBackend } from 'nestjs-sitq';
+import Database from 'better-sqlite3';
+import { BackendError, LeaseLostError, TypeOrmBackend, type NewTask } from 'nestjs-sitq';
 import { backendConformance } from 'nestjs-sitq/testing';
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
+import { mutant, MUTATIONS } from './app/mutants.js';
 import { tempFile } from './app/temp-file.js';
 
 describe('TypeOrmBackend with a file conforms', () => {
@@ -16,4 +21,136 @@ describe('TypeOrmBackend in memory conforms', () => {
 
 describe('a backend of eight methods conforms', () => {
   for (const { name, run } of backendConformance(() => new EightMethodsBackend())) test(name, run);
+});
+
+describe('the suite', () => {
+  test('has cases with names of their own', () => {
+    const names = backendConformance(() => new TypeOrmBackend()).map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('asks for a capability only where the backend has it', () => {
+    const groups = backendConformance(() => new EightMethodsBackend()).map(
+      ({ name }) => name.split(':')[0],
+    );
+    expect([...new Set(groups)]).toEqual([
+      'enqueueTask',
+      'reserveTask',
+      'updateTaskStatus',
+      'storeResult',
+    ]);
+  });
+
+  describe('on backends with one mistake each', () => {
+    /** By mistake, the cases that fail. */
+    const noticed = new Map<string, Set<string>>();
+
+    beforeAll(async () => {
+      for (const [mistake, mutation] of Object.entries(MUTATIONS)) {
+        const failed = new Set<string>();
+        for (const { name, run } of backendConformance(() => mutant(mutation))) {
+          await run().catch(() => failed.add(name));
+        }
+        noticed.set(mistake, failed);
+      }
+    });
+
+    test.each(Object.keys(MUTATIONS))('notices one that %s', (mistake) => {
+      expect(noticed.get(mistake)?.size).toBeGreaterThan(0);
+    });
+
+    test.each(backendConformance(() => new EightMethodsBackend()))(
+      'has a use for "$name"',
+      ({ name }) => {
+        expect([...noticed.values()].some((failed) => failed.has(name))).toBe(true);
+      },
+    );
+  });
+});
+
+describe('TypeOrmBackend', () => {
+  const backends: TypeOrmBackend[] = [];
+  async function openBackend(database = tempFile()): Promise<TypeOrmBackend> {
+    const backend = new TypeOrmBackend({ database });
+    backends.push(backend);
+    await backend.open();
+    return backend;
+  }
+  afterEach(() => Promise.all(backends.splice(0).map((backend) => backend.close())));
+
+  const task: NewTask = {
+    id: 'task-1',
+    name: 'Handlers.run',
+    queue: 'default',
+    payload: '[]',
+    priority: 0,
+    eta: 0,
+    maxAttempts: null,
+    timeout: null,
+    backoff: null,
+    meta: null,
+    createdAt: 0,
+  };
+
+  test('keeps its tasks out of the transactions of the application', async () => {
+    const database = tempFile();
+    const backend = await openBackend(database);
+    const app = await new DataSource({ type: 'better-sqlite3', database }).initialize();
+    const runner = app.createQueryRunner();
+    await runner.query('CREATE TABLE account (name text)');
+    await runner.startTransaction();
+    await runner.query(`INSERT INTO account VALUES ('ann')`);
+    const enqueued = backend.enqueueTask(task);
+    await sleep(30); // it must wait for the lock
+    await runner.rollbackTransaction();
+    await enqueued;
+    await runner.release();
+    await app.destroy();
+    expect(await backend.getTask(task.id)).toMatchObject({ status: 'queued' });
+  });
+
+  test('leaves the event loop free while another process holds the lock', async () => {
+    const database = tempFile();
+    const backend = await openBackend(database);
+    const other = new Database(database);
+    other.exec('BEGIN IMMEDIATE');
+    const enqueued = backend.enqueueTask(task);
+    let longest = 0;
+    for (let turn = 0; turn < 100; turn += 1) {
+      const before = performance.now();
+      await sleep(1);
+      longest = Math.max(longest, performance.now() - before);
+    }
+    other.exec('COMMIT');
+    other.close();
+    await enqueued;
+    expect(longest).toBeLessThan(500);
+    expect(await backend.getTask(task.id)).toMatchObject({ status: 'queued' });
+  });
+
+  test('refuses a file that is no database, and leaves it alone', async () => {
+    const database = tempFile();
+    writeFileSync(database, 'Dear diary, this is not a database. '.repeat(50));
+    const opening = openBackend(database);
+    await expect(opening).rejects.toThrow(BackendError);
+    await expect(opening).rejects.toThrow('file is not a database');
+  });
+
+  test('refuses to hand out tasks to a worker whose registration was taken away', async () => {
+    const backend = await openBackend();
+    const worker = {
+      id: 'worker-1',
+      host: 'here',
+      pid: process.pid,
+      processIdentity: null,
+      queues: null,
+      handlers: [],
+    };
+    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0 });
+    await backend.enqueueTask(task);
+    const other = await openBackend(backend.database);
+    await other.retireWorker(worker.id);
+    await expect(backend.reserveTask(worker.id)).rejects.toThrow(LeaseLostError);
+    expect((await backend.getTask(task.id))?.status).toBe('queued');
+  });
 });
