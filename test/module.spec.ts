@@ -165,6 +165,8 @@ describe('a bad option', () => {
     [{ plugins: {} }, 'plugins', '{}', 'a list of plugins, each with a name'],
     [{ plugins: [{}] }, 'plugins', '[{}]', 'a list of plugins, each with a name'],
     [{ backend: anObject }, 'backend', '{}', 'an instance of a class that extends Backend'],
+    [{ retention: 'long' }, 'retention', `'long'`, 'a duration'],
+    [{ retention: { complete: '1d' } }, 'retention', '{"complete":"1d"}', 'a duration'],
     [{ worker: { concurency: 1 } }, 'worker.concurency', '1', 'Known are: queues, concurrency'],
     [{ worker: { concurrency: 0 } }, 'worker.concurrency', '0', 'a whole number from 1 to 10000'],
     [{ worker: { concurrency: 1.5 } }, 'worker.concurrency', '1.5', 'a whole number from 1'],

@@ -435,6 +435,7 @@ describe('options', () => {
 
   test('of forRoot are refused when they are junk, and nothing else happens', () => {
     const keys = [
+      'retention',
       'database',
       'durability',
       'migrate',

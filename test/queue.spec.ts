@@ -378,6 +378,26 @@ describe('enqueueMany', () => {
     expect(ids).toHaveLength(2);
   });
 
+  test('takes an id for each task, so that all of it can be repeated', async () => {
+    const queue = await idleQueue();
+    const id = ([to]: [string, number?], index: number) => `${index}:${to}`;
+    const ids: string[] = [];
+    const options = { id, chunkSize: 2, onChunk: (chunk: string[]) => void ids.push(...chunk) };
+    const people: [string][] = [['Ann'], ['Bob'], ['Eve']];
+    expect(await queue.enqueueMany(Letters, 'send', people, options)).toBe(3);
+    expect(ids).toEqual(['0:Ann', '1:Bob', '2:Eve']);
+    expect(await queue.enqueueMany(Letters, 'send', people, options)).toBe(3);
+    expect((await queue.counts()).queued).toBe(3);
+
+    const taken = queue.enqueueMany(Letters, 'send', [['Zoe']], { id: () => '0:Ann' });
+    await expect(taken).rejects.toMatchObject({ name: 'ValidationError', option: 'id' });
+    for (const bad of ['', 5, null, 'a\0b']) {
+      const enqueued = queue.enqueueMany(Letters, 'send', people, { id: () => bad as string });
+      await expect(enqueued).rejects.toThrow('id must return a string of 1 to 200 characters');
+    }
+    expect((await queue.counts()).queued).toBe(3);
+  });
+
   test.each<[what: string, bad: unknown, error: string]>([
     ['cannot be kept', [() => 1], 'args[0] cannot be kept'],
     ['are no array', 'house', 'must be an array'],
