@@ -13,7 +13,7 @@ export type Retention =
 /** Ages in ms by final state. */
 export type RetentionPlan = Readonly<Partial<Record<'completed' | 'failed' | 'cancelled', number>>>;
 
-const STATES: readonly string[] = ['completed', 'failed', 'cancelled'];
+const STATES = new Set(['completed', 'failed', 'cancelled']);
 
 /** Fills in a retention; `undefined` when the value is not one. */
 export function parseRetention(value: unknown): RetentionPlan | undefined {
@@ -24,7 +24,7 @@ export function parseRetention(value: unknown): RetentionPlan | undefined {
   for (const [state, duration] of Object.entries(value)) {
     if (duration === undefined) continue;
     const age = parseDuration(duration);
-    if (age === undefined || !STATES.includes(state)) return undefined;
+    if (age === undefined || !STATES.has(state)) return undefined;
     plan[state] = age;
   }
   return plan;
