@@ -32,6 +32,16 @@ describe('killed at random', () => {
       kills.push({ pid: child.pid, at: Date.now() });
       child.kill('SIGKILL');
     };
+    const deaths = { count: 0, repeated: 0, stored: 0 };
+    /** In turns: at some moment about the commit, and between the commit and the last answer. */
+    const killAmidEnqueues = async (producer: Child) => {
+      const told = deaths.count++ % 2 === 0 ? undefined : Math.floor(random() * 100);
+      producer.ask('burst', { size: 200, told }).catch(() => undefined); // never answered
+      await producer.said('burst');
+      if (told === undefined) await sleep(random() * 5);
+      else await producer.exit;
+      kill(producer);
+    };
     const up = new Set<Child>();
     let started = 0;
     const startWorker = async () => {
@@ -39,10 +49,11 @@ describe('killed at random', () => {
       const worker = scene.worker(`worker-${(started += 1)}`, options);
       up.add(await worker.ready());
     };
-    let repeated = 0;
     const startProducer = async (name: string) => {
       const producer = await scene.producer(name, SEED + kills.length).ready();
-      repeated += await producer.ask<number>('produce');
+      const { repeated, stored } = await producer.ask<typeof deaths>('produce');
+      deaths.repeated += repeated;
+      deaths.stored += stored;
       return producer;
     };
 
@@ -58,10 +69,7 @@ describe('killed at random', () => {
       kill(victim);
       starting.push(startWorker());
       if (n % WORKER_KILLS_PER_PRODUCER_KILL === 0) {
-        mortal.ask('burst', 200).catch(() => undefined); // never answered
-        await mortal.said('burst');
-        await sleep(random() * 5);
-        kill(mortal);
+        await killAmidEnqueues(mortal);
         mortal = await startProducer('mortal');
       }
     }
@@ -73,15 +81,16 @@ describe('killed at random', () => {
     );
     await Promise.all([...acknowledged].map((id) => queue.getResult(id, { timeout: '30s' })));
     const history = { journal, ledger: scene.readLedger(), kills, ...readAudit(db) };
-    report(history, repeated);
+    report(history, deaths);
     expect(violations(history)).toEqual([]);
     expect(quantile(recoveryTimes(history), 0.99)).toBeLessThan(LONGEST_RECOVERY);
+    expect(deaths.stored).toBeGreaterThan(0);
     expect(kills.length).toBeGreaterThanOrEqual(25);
     expect(acknowledged.size).toBeGreaterThan(1000);
     expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
   }, 120_000);
 
-  function report(history: History, repeated: number): void {
+  function report(history: History, deaths: { repeated: number; stored: number }): void {
     const { journal, kills, ledger, tasks } = history;
     const recovery = recoveryTimes(history);
     const count = (step: string) => ledger.filter((entry) => entry.step === step).length;
@@ -90,7 +99,8 @@ describe('killed at random', () => {
       tasks: tasks.length,
       lost: violations(history).filter((violation) => violation.startsWith('I1')).length,
       enqueuedTwice: journal.filter(({ step }) => step === 'invoke').length - tasks.length,
-      repeatedAfterDeath: repeated,
+      repeatedAfterDeath: deaths.repeated,
+      ofTheseStored: deaths.stored,
       runs: count('start'),
       runsInterrupted: count('start') - count('end'),
       runsFinishedTwice: count('end') - tasks.filter(({ status }) => status === 'completed').length,

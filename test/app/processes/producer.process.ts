@@ -19,6 +19,8 @@ const app = await NestFactory.createApplicationContext(
 const queue = app.get(TaskQueue);
 
 let next = 0;
+/** How many more acknowledgements it lives to write down. */
+let acknowledgements = Infinity;
 const stopped = new AbortController();
 let production = Promise.resolve();
 
@@ -30,6 +32,7 @@ async function enqueue(n: number, ms = n % LONGEST): Promise<void> {
   note('invoke');
   try {
     await queue.enqueue('ProcessTasks.work', [ms], { id: task });
+    if ((acknowledgements -= 1) < 0) process.kill(process.pid, 'SIGKILL');
     note('ok');
   } catch (error) {
     note('fail', (error as Error).name);
@@ -64,13 +67,18 @@ answer({
   produce: async () => {
     const told = toldBefore();
     const untold = [...told.keys()].filter((task) => !told.get(task));
+    const stored = await Promise.all(untold.map((task) => queue.getTask(task)));
     await Promise.all(untold.map((task) => enqueue(Number(task.slice(name.length + 1)))));
     next = told.size;
     production = produce();
-    return untold.length;
+    return { repeated: untold.length, stored: stored.filter(Boolean).length };
   },
-  /** Enqueues many at once and says so at the moment when none of them is stored yet. */
-  burst: (size: number) => {
+  /**
+   * Enqueues many at once and says so at the moment when none of them is stored yet. With `told`
+   * it kills itself when all are stored and so many of the calls have returned.
+   */
+  burst: ({ size, told }: { size: number; told?: number }) => {
+    acknowledgements = told ?? Infinity;
     const stored = enqueueBatch(size);
     tell({ event: 'burst' });
     return stored;
