@@ -384,6 +384,22 @@ describe('a timeout', () => {
     });
   });
 
+  test('is what the attempt failed of, whatever the handler throws on its signal', async () => {
+    const { work, queue } = await appWith(
+      async ({ signal }) => {
+        await aborted(signal);
+        throw new Error('connection reset');
+      },
+      { timeout: 10, attempts: 2, backoff: 0 },
+    );
+    const handle = await work.do();
+    await expect(handle.result(patience)).rejects.toThrow(TaskTimeoutError);
+    const { errorName, stack } = (await queue.getResult(handle.id))!;
+    expect(errorName).toBe('TaskTimeoutError');
+    expect(stack).toContain('Caused by: Error: connection reset');
+    expect((await queue.getTask(handle.id))?.attempt).toBe(2);
+  });
+
   test('does not undo a handler that finishes within the grace', async () => {
     const { work } = await appWith(
       async ({ signal }) => {
