@@ -3,6 +3,8 @@ import type { SitqLogger } from '../core/logger.js';
 
 /** Signs of life per lease: two may fail before the lease is in danger. */
 const BEATS_PER_LEASE = 3;
+/** How often to look for tasks of dead workers, in ms; with a short lease more often. */
+const SWEEP_INTERVAL = 1000;
 
 /** What the keeper needs to know of its worker. */
 export interface LeaseKeeperParts {
@@ -17,11 +19,12 @@ export interface LeaseKeeperParts {
 }
 
 /**
- * Keeps the worker's registration alive, and with it the lease of every task it runs; on each
- * beat it also takes over the tasks of workers that died.
+ * Keeps the worker's registration alive, and with it the lease of every task it runs; beside that
+ * it takes over the tasks of workers that died.
  */
 export class LeaseKeeper {
-  private timer: NodeJS.Timeout | undefined;
+  private beatTimer: NodeJS.Timeout | undefined;
+  private sweepTimer: NodeJS.Timeout | undefined;
   private beating = Promise.resolve();
   private following: Promise<void> | null = null;
   private stopped = false;
@@ -30,8 +33,9 @@ export class LeaseKeeper {
 
   async start(): Promise<void> {
     await this.register();
-    await this.rescue();
-    this.schedule();
+    await this.sweep();
+    this.scheduleBeat();
+    this.scheduleSweep();
   }
 
   /**
@@ -50,17 +54,29 @@ export class LeaseKeeper {
   /** Ends the beats and removes the registration. The worker must hold no task any more. */
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    clearTimeout(this.beatTimer);
+    clearTimeout(this.sweepTimer);
     await (this.following ?? this.beating);
     await this.parts.backend.retireWorker(this.parts.registration.id);
   }
 
-  private schedule(): void {
+  private scheduleBeat(): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      void this.beat().then(() => this.schedule());
+    this.beatTimer = setTimeout(() => {
+      void this.beat().then(() => this.scheduleBeat());
     }, this.parts.lease / BEATS_PER_LEASE);
-    this.timer.unref();
+    this.beatTimer.unref();
+  }
+
+  private scheduleSweep(): void {
+    if (this.stopped) return;
+    this.sweepTimer = setTimeout(
+      () => {
+        void this.sweep().then(() => this.scheduleSweep());
+      },
+      Math.min(SWEEP_INTERVAL, this.parts.lease / BEATS_PER_LEASE),
+    );
+    this.sweepTimer.unref();
   }
 
   private async beatOnce(): Promise<void> {
@@ -75,7 +91,6 @@ export class LeaseKeeper {
         onLost();
         await this.register();
       }
-      await this.rescue();
     } catch (error) {
       logger.warn(`Worker ${registration.id} could not renew its lease: ${String(error)}`);
     }
@@ -86,12 +101,18 @@ export class LeaseKeeper {
     return backend.registerWorker(registration, { lease, ...load() });
   }
 
-  private async rescue(): Promise<void> {
-    for (const task of await this.parts.backend.rescueTasks()) {
-      this.parts.logger.warn(
-        `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
-          `${task.attempt}; it is ${task.status} now.`,
-      );
+  /** Takes over the tasks of dead workers. Finding none costs a look without a lock. */
+  private async sweep(): Promise<void> {
+    const { backend, logger, registration } = this.parts;
+    try {
+      for (const task of await backend.rescueTasks()) {
+        logger.warn(
+          `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
+            `${task.attempt}; it is ${task.status} now.`,
+        );
+      }
+    } catch (error) {
+      logger.warn(`Worker ${registration.id} cannot look for lost tasks: ${String(error)}`);
     }
   }
 }

@@ -59,9 +59,9 @@ export class WriteBatch {
     return this.insert.length + this.settle.length + this.change.length + this.cancel.length > 0;
   }
 
-  /** Whether there is nothing but claims, which may find nothing to write. */
-  get onlyClaims(): boolean {
-    return this.claim.length === this.size;
+  /** Whether there are only claims and rescues, which may find nothing to write. */
+  get isTentative(): boolean {
+    return this.claim.length + this.rescue.length === this.size;
   }
 
   /** Every write, in the order of application. */

@@ -94,8 +94,8 @@ export class SqliteDialect implements Dialect {
   }
 
   commit(batch: WriteBatch): void {
-    if (batch.onlyClaims && !this.isAnythingReady(batch)) {
-      for (const write of batch.claim) write.outcome = [];
+    if (batch.isTentative && !this.isAnythingToDo(batch)) {
+      for (const write of [...batch.claim, ...batch.rescue]) write.outcome = [];
       return;
     }
     this.synchronize(batch.acknowledges && this.durability === 'full' ? 'FULL' : 'NORMAL');
@@ -128,9 +128,13 @@ export class SqliteDialect implements Dialect {
     }
   }
 
-  private isAnythingReady(batch: WriteBatch): boolean {
+  /** Looks without the write lock: a worker that finds nothing must not hold up the others. */
+  private isAnythingToDo({ claim, rescue }: WriteBatch): boolean {
     const now = this.clock.now();
-    return batch.claim.some(({ input }) => this.claims.isAnythingReady(input.request, now));
+    return (
+      claim.some(({ input }) => this.claims.isAnythingReady(input.request, now)) ||
+      (rescue.length > 0 && this.writes.isAnyoneLost(now))
+    );
   }
 
   /** Only what was promised pays for an fsync; losing a claim merely means claiming again. */

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import type { ProcessIdentity } from '../../../core/process-identity.js';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -31,6 +32,12 @@ export interface SqliteStatement<P extends unknown[], R> {
   pluck(): this;
   /** Rows become arrays. */
   raw(): this;
+}
+
+/** Who may hold tasks, and until when. */
+export interface RegisteredWorker extends ProcessIdentity {
+  readonly id: string;
+  readonly expiresAt: number;
 }
 
 /** A claimable task as its columns: making an object of fourteen names costs more than reading it. */
@@ -140,11 +147,12 @@ export function prepareStatements(db: Database) {
     ),
     extend: sql<[number, string]>('UPDATE sitq_worker SET expires_at = ? + lease WHERE id = ?'),
     workerExpiry: sql<[string], number>('SELECT expires_at FROM sitq_worker WHERE id = ?').pluck(),
-    workers: sql<
-      [],
-      { id: string; host: string; pid: number; identity: string | null; expiresAt: number }
-    >(
+    workers: sql<[], RegisteredWorker>(
       `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM sitq_worker`,
+    ),
+    orphan: sql<[]>(
+      `SELECT 1 FROM sitq_task WHERE status = 'running'
+         AND NOT EXISTS (SELECT 1 FROM sitq_worker WHERE id = worker_id) LIMIT 1`,
     ),
     retire: sql<[string]>('DELETE FROM sitq_worker WHERE id = ?'),
     running: sql<

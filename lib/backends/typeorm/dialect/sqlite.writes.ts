@@ -7,7 +7,11 @@ import { ValidationError } from '../../../errors/validation.error.js';
 import { refusedWrite } from '../refused-write.js';
 import type { WriteKind, WriteKinds } from '../write-batch.js';
 import type { SqliteClaim } from './sqlite.claim.js';
-import { ROWS_PER_INSERT, type SqliteStatements } from './sqlite.statements.js';
+import {
+  ROWS_PER_INSERT,
+  type RegisteredWorker,
+  type SqliteStatements,
+} from './sqlite.statements.js';
 
 type Apply = {
   readonly [K in WriteKind]: (input: WriteKinds[K]['input']) => WriteKinds[K]['outcome'];
@@ -179,10 +183,11 @@ export class SqliteWrites implements Apply {
 
   readonly rescue = (): RescuedTask[] => {
     const now = this.clock.now();
+    if (!this.isAnyoneLost(now)) return [];
     const alive = new Set<string>();
     for (const worker of this.statements.workers.all()) {
-      if (worker.expiresAt > now && !isProcessGone(worker)) alive.add(worker.id);
-      else this.statements.retire.run(worker.id);
+      if (isLost(worker, now)) this.statements.retire.run(worker.id);
+      else alive.add(worker.id);
     }
     const rescued: RescuedTask[] = [];
     for (const task of this.statements.running.all()) {
@@ -200,6 +205,12 @@ export class SqliteWrites implements Apply {
     }
     return rescued;
   };
+
+  /** Whether a worker died, or a running task belongs to one that is not registered. */
+  isAnyoneLost(now: number): boolean {
+    const { orphan, workers } = this.statements;
+    return workers.all().some((each) => isLost(each, now)) || orphan.get() !== undefined;
+  }
 
   readonly claim = ({ workerId, request }: WriteKinds['claim']['input']): ReservedTask[] => {
     this.checkRegistration(workerId);
@@ -244,6 +255,10 @@ function fill(values: unknown[], at: number, task: NewTask): void {
   values[at + 8] = task.backoff;
   values[at + 9] = task.meta;
   values[at + 10] = task.createdAt;
+}
+
+function isLost(worker: RegisteredWorker, now: number): boolean {
+  return worker.expiresAt <= now || isProcessGone(worker);
 }
 
 function workerLost(workerId: string, attempt: number): string {
