@@ -511,6 +511,13 @@ describe('getResult', () => {
     expect(await queue.getResult(id, { timeout: '20ms' })).toBeNull();
   });
 
+  test('hears of an end at once, not at the next poll', async () => {
+    const { queue } = await startApp([Letters]);
+    const began = performance.now();
+    for (let i = 0; i < 10; i += 1) await (await queue.for(Letters).nothing()).result(patience);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
   test('hears of an end in another process', async () => {
     const database = tempFile();
     const { queue } = await startApp([Letters], { database, worker: false });
@@ -666,9 +673,11 @@ describe('a closed queue', () => {
     const app = await startApp([Letters], { worker: false });
     const { queue } = app;
     const handle = await queue.for(Letters).nothing();
-    const waiting = handle.result(patience).catch((error: unknown) => error);
+    let ended: unknown;
+    void handle.result(patience).catch((error: unknown) => (ended = error));
+    await queue.getResult(handle.id, { timeout: 1 }); // by now the other one waits, too
     await app.close();
-    expect(await waiting).toBeInstanceOf(QueueClosedError);
+    expect(ended).toBeInstanceOf(QueueClosedError);
     const calls = [
       queue.for(Letters).send('Ann'),
       queue.enqueueMany('send', [[1]]),

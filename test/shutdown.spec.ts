@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
@@ -13,6 +14,7 @@ import {
   Task,
   TaskContext,
   TaskQueue,
+  WorkerHost,
   WorkerShutdownError,
   type WorkerOptions,
 } from 'nestjs-sitq';
@@ -255,6 +257,20 @@ describe('in an application', () => {
     gate.open();
     await closing;
     expect(await onlooker.handle(id).result(patience)).toEqual([{ answer: 42 }]);
+  });
+
+  test('the worker has stopped before the next phase of the shutdown', async () => {
+    const states: (string | undefined)[] = [];
+    @Injectable()
+    class Onlooker implements BeforeApplicationShutdown {
+      constructor(private readonly modules: ModuleRef) {}
+      beforeApplicationShutdown(): void {
+        states.push(this.modules.get(WorkerHost, { strict: false }).stats()?.state);
+      }
+    }
+    const app = await startApp([Onlooker]);
+    await app.close();
+    expect(states).toEqual(['stopped']);
   });
 
   test('tasks run only when all modules are initialised', async () => {

@@ -467,6 +467,9 @@ describe('a timeout', () => {
 });
 
 describe('cancel', () => {
+  /** So that a cancel arrives by its own wake-up or not at all. */
+  const worker = { pollInterval: '1h' } as const;
+
   test('ends a waiting task, which never runs', async () => {
     let runs = 0;
     const { work, queue } = await appWith(() => void (runs += 1));
@@ -481,11 +484,15 @@ describe('cancel', () => {
   test('aborts the signal of a running one', async () => {
     const reason = new Gate<unknown>();
     const started = new Gate();
-    const { work, recorder } = await appWith(async ({ signal }) => {
-      started.open();
-      reason.open(await aborted(signal));
-      throw new Error('stopped halfway');
-    });
+    const { work, recorder } = await appWith(
+      async ({ signal }) => {
+        started.open();
+        reason.open(await aborted(signal));
+        throw new Error('stopped halfway');
+      },
+      {},
+      { worker },
+    );
     const handle = await work.do();
     await started.opened;
     expect(await handle.cancel()).toBe('running');
@@ -503,7 +510,7 @@ describe('cancel', () => {
         throw await aborted(signal);
       },
       {},
-      { database },
+      { database, worker },
     );
     const other = await startApp([], { database, worker: false });
     const handle = await app.work.do();
@@ -513,13 +520,35 @@ describe('cancel', () => {
     await expect(waiting).rejects.toThrow(TaskCancelledError);
   });
 
+  test('is noticed at the next poll where the wake-up is lost', async () => {
+    const backend = new TypeOrmBackend({ database: ':memory:' });
+    backend.onChange = () => () => undefined;
+    const started = new Gate();
+    const { work } = await appWith(
+      async ({ signal }) => {
+        started.open();
+        throw await aborted(signal);
+      },
+      {},
+      { backend, worker: { pollInterval: 10 } },
+    );
+    const handle = await work.do();
+    await started.opened;
+    await handle.cancel();
+    await expect(handle.result(patience)).rejects.toThrow(TaskCancelledError);
+  });
+
   test('does not undo a handler that finishes anyway', async () => {
     const started = new Gate();
-    const { work, queue } = await appWith(async ({ signal }) => {
-      started.open();
-      await aborted(signal);
-      return 'done all the same';
-    });
+    const { work, queue } = await appWith(
+      async ({ signal }) => {
+        started.open();
+        await aborted(signal);
+        return 'done all the same';
+      },
+      {},
+      { worker },
+    );
     const handle = await work.do();
     await started.opened;
     await handle.cancel();

@@ -48,6 +48,11 @@ export const pruneCases = {
     same(await scene.backend.pruneTasks({ completed: inAnHour() }, 2), 2);
     same(await scene.backend.pruneTasks({ completed: inAnHour() }, 2), 1);
     same(await scene.backend.pruneTasks({ completed: inAnHour() }, 2), 0);
+    await endOneEach(scene);
+    await endOneEach(scene);
+    const all = { completed: inAnHour(), failed: inAnHour(), cancelled: inAnHour() };
+    same(await scene.backend.pruneTasks(all, 3), 3);
+    same(await scene.backend.pruneTasks(all, 100), 3);
   },
 };
 
