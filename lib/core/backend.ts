@@ -91,6 +91,7 @@ export abstract class Backend {
    * Ends a running task: its state and its result in one step.
    *
    * @throws LeaseLostError when the lease is not the current one; nothing changes.
+   * @throws TaskNotFoundError when there is no such task.
    */
   abstract storeResult(taskId: string, result: FinalResult): Promise<void>;
 

@@ -8,7 +8,8 @@ import type { TaskStatus } from '../task.js';
  */
 export interface CancellingBackend {
   /**
-   * Cancels a waiting task at once; marks a running one, whose worker then aborts its signal.
+   * Cancels a waiting task at once; marks a running one, whose worker then aborts its signal. A
+   * marked task that would go back to its queue is cancelled instead.
    * Resolves to the state afterwards, or null when there is no such task.
    */
   cancelTask(taskId: string): Promise<TaskStatus | null>;

@@ -29,7 +29,10 @@ export interface Report {
  * @publicApi
  */
 export interface JournalingBackend {
-  /** @throws LeaseLostError when the lease is not the current one; nothing changes. */
+  /**
+   * @throws LeaseLostError when the lease is not the current one; nothing changes.
+   * @throws TaskNotFoundError when there is no such task.
+   */
   storeReport(taskId: string, report: Report): Promise<void>;
 
   /** The kept lines, oldest first; null when there is no such task. */
