@@ -1,11 +1,12 @@
 import Database from 'better-sqlite3';
 import { BackendError, LeaseLostError, TypeOrmBackend, type NewTask } from 'nestjs-sitq';
 import { backendConformance } from 'nestjs-sitq/testing';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { mutant, MUTATIONS } from './app/mutants.js';
+import { Lines } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
 describe('TypeOrmBackend with a file conforms', () => {
@@ -124,8 +125,24 @@ describe('TypeOrmBackend', () => {
     other.exec('COMMIT');
     other.close();
     await enqueued;
-    expect(longest).toBeLessThan(500);
+    expect(longest).toBeLessThan(2000);
     expect(await backend.getTask(task.id)).toMatchObject({ status: 'queued' });
+  });
+
+  test('does without a doorbell that cannot be opened, and says so', async () => {
+    const database = tempFile();
+    mkdirSync(`${database}-doorbell`);
+    const lines = new Lines();
+    const backend = new TypeOrmBackend({ database, logger: lines });
+    backends.push(backend);
+    await backend.open();
+    const leave = backend.onChange(() => undefined);
+    await backend.enqueueTask(task);
+    leave();
+    expect(await backend.getTask(task.id)).toMatchObject({ status: 'queued' });
+    expect(lines.all).toEqual([
+      expect.stringMatching(/doorbell .*-doorbell does not work .*EISDIR.* at their next poll\./),
+    ]);
   });
 
   test('refuses a file that is no database, and leaves it alone', async () => {

@@ -515,7 +515,7 @@ describe('getResult', () => {
     const { queue } = await startApp([Letters]);
     const began = performance.now();
     for (let i = 0; i < 10; i += 1) await (await queue.for(Letters).nothing()).result(patience);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   test('hears of an end in another process', async () => {

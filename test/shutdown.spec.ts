@@ -111,7 +111,7 @@ describe('close()', () => {
     const { app } = await gatedApp({ shutdownTimeout: '10m', pollInterval: '1h' });
     const began = performance.now();
     await app.close();
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 });
 
@@ -186,7 +186,7 @@ describe('at the end of the shutdown timeout', () => {
     await started.opened;
     const began = performance.now();
     await app.close();
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(await onlooker.getTask(id)).toMatchObject({ status: 'queued', attempt: 0 });
     expect(app.lines.ofSitq).toContain(
       `warn Task Gated.wait ${id} still runs at the end of the shutdown timeout; it is given back. [Sitq]`,
@@ -208,7 +208,7 @@ describe('at the end of the shutdown timeout', () => {
     await app.queue.getResult(handle.id, patience);
     const began = performance.now();
     await app.close();
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(5000);
     const said = app.lines.all.length;
     gate.open();
     await eventually(async () => app.worker.stats()?.inFlight === 0);

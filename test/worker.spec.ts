@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   DoNotRetryError,
+  LeaseLostError,
   RetryAfterError,
   SerializationError,
   Task,
@@ -18,6 +19,7 @@ import {
 import { from, NEVER, of, throwError, type Observable } from 'rxjs';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { eventually } from './app/eventually.js';
+import { FailingBackend } from './app/failing.backend.js';
 import { Gate } from './app/gate.js';
 import { Recorder } from './app/recorder.plugin.js';
 import { startApp } from './app/start-app.js';
@@ -1115,37 +1117,124 @@ describe('plugins', () => {
 });
 
 describe('a lost lease', () => {
-  test('lets the late run change nothing, and the worker go on', async () => {
+  test.each([
+    ['at its next claim', 10],
+    ['at its next heartbeat, when no slot is free', 1],
+  ])('is noticed by the worker %s; the late run changes nothing', async (_, concurrency) => {
     const database = tempFile();
     const started = new Gate();
-    const late = new Gate();
+    const reason = new Gate<unknown>();
     const { app, work, queue, worker } = await appWith(
-      async ({ attempt }) => {
+      async ({ attempt, signal }) => {
         if (attempt === 1) {
           started.open();
-          await late.opened;
+          reason.open(await aborted(signal));
         }
         return `attempt ${attempt}`;
       },
       {},
-      { database },
+      { database, worker: { lease: '1s', concurrency } },
     );
     const handle = await work.do();
     await started.opened;
-    const { workerId } = (await queue.getTask(handle.id))!;
 
-    const other = new TypeOrmBackend({ database });
+    const inAnHour = { now: () => Date.now() + 3_600_000 };
+    const other = new TypeOrmBackend({ database, clock: inAnHour });
     await other.open();
-    await other.retireWorker(workerId!);
     expect(await other.rescueTasks()).toMatchObject([{ id: handle.id, status: 'queued' }]);
     await other.close();
 
-    late.open();
+    expect(await reason.opened).toBeInstanceOf(LeaseLostError);
     expect(await handle.result(patience)).toBe('attempt 2');
     await eventually(async () => worker.stats()?.refused === 1);
-    expect(app.lines.ofSitq).toContainEqual(
-      expect.stringContaining(`Task Work.do ${handle.id} was handed on while its handler ran`),
+    const { lease, attempt } = (await queue.backend.getTask(handle.id))!;
+    expect({ lease, attempt }).toEqual({ lease: 2, attempt: 2 });
+    const said = app.lines.ofSitq.join('\n');
+    expect(said).toContain('was silent for longer than its lease of 1000 ms');
+    expect(said).toContain(`Task Work.do ${handle.id} was handed on while its handler ran`);
+  });
+});
+
+describe('an outage of the store', () => {
+  test('does not make a task run twice: its outcome is stored when it is over', async () => {
+    const backend = new FailingBackend();
+    const gate = new Gate();
+    let runs = 0;
+    const { app, work } = await appWith(
+      async () => {
+        runs += 1;
+        await gate.opened;
+        return 'kept';
+      },
+      {},
+      { backend },
     );
+    const handle = await work.do();
+    await eventually(async () => runs === 1);
+    backend.takeDown('storeResult');
+    gate.open();
+    await eventually(async () => (backend.refused.get('storeResult') ?? 0) > 1);
+    backend.bringBack();
+    expect(await handle.result(patience)).toBe('kept');
+    expect(runs).toBe(1);
+    expect(app.lines.ofSitq).toContain(
+      `warn The outcome of task ${handle.id} is not stored yet: BackendError: the disk is away [Sitq]`,
+    );
+  });
+
+  test('is told once, and so is its end', async () => {
+    const backend = new FailingBackend();
+    backend.takeDown('reserveTask');
+    const { app, work } = await appWith(() => 'ran', {}, { backend, worker: { pollInterval: 10 } });
+    const handle = await work.do();
+    await eventually(async () => (backend.refused.get('reserveTask') ?? 0) > 3);
+    expect(await handle.status()).toBe('queued');
+    backend.bringBack();
+    expect(await handle.result(patience)).toBe('ran');
+    const told = app.lines.ofSitq.filter((line) => line.includes('claim tasks'));
+    expect(told).toEqual([
+      expect.stringMatching(/^error Worker .* cannot claim tasks: BackendError: the disk is away/),
+      expect.stringMatching(/^log Worker .* can claim tasks again/),
+    ]);
+  });
+
+  test('does not end a wait for a result', async () => {
+    const backend = new FailingBackend();
+    const gate = new Gate();
+    const { work } = await appWith(() => gate.opened.then(() => 'found'), {}, { backend });
+    const handle = await work.do();
+    const waiting = handle.result(patience);
+    await eventually(async () => (await handle.status()) === 'running');
+    backend.takeDown('getResult');
+    gate.open();
+    await eventually(async () => (backend.refused.get('getResult') ?? 0) > 0);
+    backend.bringBack();
+    expect(await waiting).toBe('found');
+  });
+
+  test('of the heartbeat and of the look for cancels is told, and outlived', async () => {
+    const backend = new FailingBackend();
+    const started = new Gate();
+    const { app, work } = await appWith(
+      async ({ signal }) => {
+        started.open();
+        throw await aborted(signal);
+      },
+      {},
+      { backend, worker: { lease: '1s', pollInterval: 10 } },
+    );
+    const handle = await work.do();
+    await started.opened;
+    backend.takeDown('renewWorker', 'rescueTasks', 'cancelRequests');
+    await handle.cancel();
+    const methods = ['renewWorker', 'rescueTasks', 'cancelRequests'] as const;
+    await eventually(async () => methods.every((method) => backend.refused.has(method)));
+    backend.bringBack();
+    await expect(handle.result(patience)).rejects.toThrow(TaskCancelledError);
+    const said = app.lines.ofSitq.join('\n');
+    expect(said).toContain('could not renew its lease: BackendError: the disk is away');
+    expect(said).toContain('cannot look for cancels: BackendError: the disk is away');
+    expect(said).toContain('cannot look for lost tasks: BackendError: the disk is away');
   });
 });
 

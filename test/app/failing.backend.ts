@@ -1,0 +1,53 @@
+import { BackendError, TypeOrmBackend } from 'nestjs-sitq';
+
+type Method =
+  'reserveTask' | 'storeResult' | 'getResult' | 'renewWorker' | 'rescueTasks' | 'cancelRequests';
+
+/** The real backend, of which a test can take parts down. */
+export class FailingBackend extends TypeOrmBackend {
+  /** Calls that were refused, by method. */
+  readonly refused = new Map<Method, number>();
+  private readonly broken = new Set<Method>();
+
+  constructor() {
+    super({ database: ':memory:' });
+  }
+
+  takeDown(...methods: Method[]): void {
+    for (const method of methods) this.broken.add(method);
+  }
+
+  bringBack(): void {
+    this.broken.clear();
+  }
+
+  override reserveTask(...args: Parameters<TypeOrmBackend['reserveTask']>) {
+    return this.unlessDown('reserveTask', () => super.reserveTask(...args));
+  }
+
+  override storeResult(...args: Parameters<TypeOrmBackend['storeResult']>) {
+    return this.unlessDown('storeResult', () => super.storeResult(...args));
+  }
+
+  override getResult(...args: Parameters<TypeOrmBackend['getResult']>) {
+    return this.unlessDown('getResult', () => super.getResult(...args));
+  }
+
+  override renewWorker(...args: Parameters<TypeOrmBackend['renewWorker']>) {
+    return this.unlessDown('renewWorker', () => super.renewWorker(...args));
+  }
+
+  override rescueTasks() {
+    return this.unlessDown('rescueTasks', () => super.rescueTasks());
+  }
+
+  override cancelRequests(...args: Parameters<TypeOrmBackend['cancelRequests']>) {
+    return this.unlessDown('cancelRequests', () => super.cancelRequests(...args));
+  }
+
+  private async unlessDown<T>(method: Method, work: () => Promise<T>): Promise<T> {
+    if (!this.broken.has(method)) return work();
+    this.refused.set(method, (this.refused.get(method) ?? 0) + 1);
+    throw new BackendError('the disk is away', { transient: true });
+  }
+}
