@@ -12,7 +12,7 @@ import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
 import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
-import { workerOff } from './sitq.messages.js';
+import { NO_TICKS, workerOff } from './sitq.messages.js';
 import { TaskExplorer } from './task.explorer.js';
 import { Worker, type WorkerStats } from './worker/worker.js';
 
@@ -45,6 +45,7 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
     if (worker === false) {
       const handlers = this.registry.names().length;
       if (handlers > 0) this.logger.log(workerOff(handlers));
+      if (this.plugins.some((plugin) => plugin.tick)) this.logger.log(NO_TICKS);
       return;
     }
     const { backend, registry, context, logger, plugins } = this;

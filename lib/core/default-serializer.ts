@@ -40,18 +40,45 @@ export class DefaultSerializer implements Serializer {
 // A view is stored as the bytes it shows: devalue would keep its whole backing buffer, which for
 // a small Buffer is a pool shared with unrelated data.
 const reducers = {
-  Buffer: (value: unknown) => Buffer.isBuffer(value) && [value.toString('base64')],
-  Bytes: (value: unknown) =>
-    value instanceof Uint8Array &&
-    value.constructor === Uint8Array && [
-      Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
-    ],
+  View: (value: unknown) => {
+    if (!ArrayBuffer.isView(value)) return false;
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return [Buffer.isBuffer(value) ? 'Buffer' : nameOf(value), bytes.toString('base64')];
+  },
 };
 
 const revivers = {
-  Buffer: ([text]: [string]) => Buffer.from(text, 'base64'),
-  Bytes: ([text]: [string]) => new Uint8Array(Buffer.from(text, 'base64')),
+  View: ([name, text]: [string, string]) => {
+    const bytes = Buffer.from(text, 'base64');
+    if (name === 'Buffer') return bytes;
+    const View = VIEWS.get(name);
+    if (!View) throw new TypeError(`There is no view '${name}'`);
+    // Copied to a buffer of its own, as a view of several bytes an element needs it.
+    return new View(Uint8Array.from(bytes).buffer);
+  },
 };
+
+const VIEWS = new Map<string, new (buffer: ArrayBuffer) => ArrayBufferView>(
+  [
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+    DataView,
+  ].map((View) => [View.name, View]),
+);
+
+/** By its tag, which does not depend on the realm that made it. */
+function nameOf(view: ArrayBufferView): string {
+  return Object.prototype.toString.call(view).slice('[object '.length, -1);
+}
 
 function refusal(error: unknown): SerializationError {
   if (error instanceof DevalueError) {

@@ -12,6 +12,7 @@ import {
   type BackoffPlan,
 } from './retry-policy.js';
 import type { Task } from './task.js';
+import { textOf } from './text-of.js';
 
 /** How a handler's run ended. */
 export type RunEnd =
@@ -71,13 +72,13 @@ function failedAttempt(error: unknown, facts: RunFacts): Outcome {
   const failed = { kind: 'failed', error } as const;
   if (error instanceof DoNotRetryError || facts.attempt >= facts.maxAttempts) return failed;
   try {
-    const asError = error instanceof Error ? error : new Error(String(error), { cause: error });
+    const asError = error instanceof Error ? error : new Error(textOf(error), { cause: error });
     if (facts.retryIf && !facts.retryIf(asError, facts.task())) return failed;
     const delay = delayAfter(asError, facts);
     return delay === false ? failed : { kind: 'retry', error, eta: facts.now + delay };
   } catch (mistake) {
     // The user's own function failed: say so, and keep the handler's error beside it.
-    const message = `retryIf or backoff threw: ${String(mistake)}`;
+    const message = `retryIf or backoff threw: ${textOf(mistake)}`;
     return { kind: 'failed', error: new Error(message, { cause: error }) };
   }
 }

@@ -24,7 +24,19 @@ export function currentProcess(): ProcessIdentity {
 export function isProcessGone(other: ProcessIdentity): boolean {
   const space = pidSpace();
   if (space === null || !other.identity?.startsWith(`${space}/`)) return false;
-  return `${space}/${birthOf(other.pid)}` !== other.identity;
+  const birth = birthOf(other.pid);
+  if (birth !== null) return `${space}/${birth}` !== other.identity;
+  return !isAnswering(other.pid);
+}
+
+/** Whether a signal could be sent, or is merely forbidden: then /proc may be hidden from us. */
+function isAnswering(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function pidSpace(): string | null {
@@ -36,13 +48,13 @@ function pidSpace(): string | null {
   }
 }
 
-/** Start time of a process in clock ticks since boot; null when it is gone or a zombie. */
+/** Start time of a process in clock ticks since boot, `dead` of a zombie, null without any. */
 function birthOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the command in parentheses and may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : (fields[19] ?? null);
   } catch {
     return null;
   }

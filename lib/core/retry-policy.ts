@@ -3,7 +3,8 @@ import { parseDuration } from './duration.js';
 import type { Task } from './task.js';
 
 /**
- * A function that chooses the time until the next attempt, or `false` to give up.
+ * A function that chooses the time until the next attempt, or `false` to give up. Anything that is
+ * no duration counts as the default backoff.
  *
  * @param attempt the attempt that failed, from 1
  * @publicApi

@@ -1,5 +1,6 @@
 import type { StoredError } from './result.js';
 import { safeText } from './safe-text.js';
+import { textOf } from './text-of.js';
 
 /** Most bytes of an error's message, and of its stack. */
 const MAX_BYTES = 64 * 1024;
@@ -11,7 +12,7 @@ const MAX_NAME = 200;
  */
 export function toStoredError(thrown: unknown): StoredError {
   if (typeof thrown !== 'object' || thrown === null) {
-    return { name: 'Error', message: safeText(asText(thrown), MAX_BYTES), stack: null };
+    return { name: 'Error', message: safeText(textOf(thrown), MAX_BYTES), stack: null };
   }
   const name = read(thrown, 'name');
   const message = read(thrown, 'message');
@@ -19,7 +20,7 @@ export function toStoredError(thrown: unknown): StoredError {
   const code = read(thrown, 'code');
   return {
     name: safeText(typeof name === 'string' && name !== '' ? name : 'Error', MAX_NAME),
-    message: safeText(typeof message === 'string' ? message : asText(thrown), MAX_BYTES),
+    message: safeText(typeof message === 'string' ? message : textOf(thrown), MAX_BYTES),
     stack: typeof stack === 'string' ? safeText(withCause(thrown, stack), MAX_BYTES) : null,
     ...(typeof code === 'string' && { code: safeText(code, MAX_NAME) }),
   };
@@ -28,8 +29,8 @@ export function toStoredError(thrown: unknown): StoredError {
 function withCause(error: object, stack: string): string {
   const cause = read(error, 'cause');
   if (cause === undefined || cause === null) return stack;
-  const text = typeof cause === 'object' ? (read(cause, 'stack') ?? asText(cause)) : asText(cause);
-  return `${stack}\nCaused by: ${String(text)}`;
+  const text = typeof cause === 'object' ? (read(cause, 'stack') ?? textOf(cause)) : textOf(cause);
+  return `${stack}\nCaused by: ${textOf(text)}`;
 }
 
 function read(source: object, key: string): unknown {
@@ -37,13 +38,5 @@ function read(source: object, key: string): unknown {
     return (source as Record<string, unknown>)[key];
   } catch {
     return undefined; // a throwing accessor
-  }
-}
-
-function asText(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return 'a value that has no text';
   }
 }

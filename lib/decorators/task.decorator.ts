@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../errors/configuration.error.js';
 import { defineTask } from '../core/task-metadata.js';
 import type { Task as TaskView } from '../core/task.js';
 import type { TaskOptions } from '../core/task-options.js';
@@ -20,7 +21,16 @@ export type Task = TaskView;
  * @publicApi
  */
 export function Task(options: TaskOptions = {}): MethodDecorator {
-  return (_target, _property, descriptor) => {
+  return (target, property, descriptor: PropertyDescriptor | undefined) => {
+    if (typeof target === 'function' || typeof descriptor?.value !== 'function') {
+      const where = typeof target === 'function' ? target.name : target.constructor.name;
+      throw new ConfigurationError(
+        `@Task() on ${where}.${String(property)}: it is no method of an instance. Put it on a method ` +
+          `that is neither static nor an accessor or a property.`,
+        'method',
+        String(property),
+      );
+    }
     defineTask(descriptor.value as object, options);
   };
 }

@@ -44,7 +44,9 @@ export class TaskHandle<R = unknown> {
     if (!result) throw new ResultTimeoutError(this.id, readTimeout(options.timeout) ?? 0);
     if (result.status === 'success') return this.queue.deserializeResult(result) as R;
     if (result.status === 'cancelled') throw new TaskCancelledError(this.id);
-    if (result.errorCode === 'SITQ_TASK_TIMEOUT') {
+    // A handler may also let through that another task, for which it waited, timed out.
+    const ownTimeout = result.error?.startsWith(`Task ${this.id} `) ?? false;
+    if (result.errorCode === 'SITQ_TASK_TIMEOUT' && ownTimeout) {
       throw new TaskTimeoutError(this.id, null, { cause: result.error });
     }
     throw new TaskFailedError(

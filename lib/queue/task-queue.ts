@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from '../core/backend.js';
 import { isBulkBackend } from '../core/capabilities/bulk-backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
@@ -97,7 +98,7 @@ export class TaskQueue {
     const plan = planEnqueue(`enqueue of ${target.name}`, options as EnqueueOptions | undefined);
     const draft = this.drafter.draft(target, args, plan);
     const task = draft instanceof Promise ? await draft : draft;
-    await this.backend.enqueueTask(task);
+    await this.store([task]);
     return new TaskHandle(task.id, this);
   }
 
@@ -151,7 +152,7 @@ export class TaskQueue {
       const tasks = await this.drafter.draftAll(target, chunk, (args, i) =>
         bulk.planOf(args, first + i),
       );
-      await this.storeChunk(tasks);
+      await this.store(tasks);
       stored += tasks.length;
       bulk.onChunk?.(tasks.map((task) => task.id));
     }
@@ -252,9 +253,26 @@ export class TaskQueue {
     this.results.close(new QueueClosedError('wait for a result'));
   }
 
-  private async storeChunk(tasks: NewTask[]): Promise<void> {
+  private store(tasks: NewTask[]): Promise<void> {
+    return this.storeAll(tasks).catch(async (error: unknown) => {
+      // An encrypting serializer never writes the same text twice: compare what it means.
+      if (!(error instanceof ValidationError) || error.option !== 'id') throw error;
+      const known = await Promise.all(tasks.map((task) => this.isStored(task)));
+      if (!known.includes(true)) throw error;
+      await this.storeAll(tasks.filter((_, i) => !known[i]));
+    });
+  }
+
+  private async storeAll(tasks: NewTask[]): Promise<void> {
+    if (tasks.length === 1) return this.backend.enqueueTask(tasks[0]!);
     if (isBulkBackend(this.backend)) return this.backend.enqueueTasks(tasks);
     await Promise.all(tasks.map((task) => this.backend.enqueueTask(task)));
+  }
+
+  private async isStored({ id, name, payload }: NewTask): Promise<boolean> {
+    const stored = await this.backend.getTask(id);
+    if (stored?.name !== name) return false;
+    return isDeepStrictEqual(this.codec.decode(stored.payload), this.codec.decode(payload));
   }
 }
 

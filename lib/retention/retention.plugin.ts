@@ -5,8 +5,8 @@ import type { RetentionPlan } from './retention-options.js';
 
 /** How often to look, in ms. */
 const INTERVAL = 60_000;
-/** Tasks per transaction: few enough that nobody waits for it. */
-const AT_ONCE = 500;
+/** Tasks per transaction: few, because each may have a thousand log lines. */
+const AT_ONCE = 100;
 
 /** Removes tasks that ended longer ago than they are to be kept, a few at a time. */
 export class RetentionPlugin implements Plugin {

@@ -1,8 +1,10 @@
 import type { LeasingBackend, WorkerRegistration } from '../core/capabilities/leasing-backend.js';
 import type { SitqLogger } from '../core/logger.js';
 
-/** Signs of life per lease: two may fail before the lease is in danger. */
+/** Signs of life per lease. */
 const BEATS_PER_LEASE = 3;
+/** Time to the next one when one has failed, in ms. */
+const RETRY_INTERVAL = 100;
 /** How often to look for tasks of dead workers, in ms; with a short lease more often. */
 const SWEEP_INTERVAL = 1000;
 
@@ -27,6 +29,7 @@ export class LeaseKeeper {
   private sweepTimer: NodeJS.Timeout | undefined;
   private beating = Promise.resolve();
   private following: Promise<void> | null = null;
+  private failing = false;
   private stopped = false;
 
   constructor(private readonly parts: LeaseKeeperParts) {}
@@ -62,9 +65,10 @@ export class LeaseKeeper {
 
   private scheduleBeat(): void {
     if (this.stopped) return;
+    const interval = this.failing ? RETRY_INTERVAL : this.parts.lease / BEATS_PER_LEASE;
     this.beatTimer = setTimeout(() => {
       void this.beat().then(() => this.scheduleBeat());
-    }, this.parts.lease / BEATS_PER_LEASE);
+    }, interval);
     this.beatTimer.unref();
   }
 
@@ -91,8 +95,12 @@ export class LeaseKeeper {
         onLost();
         await this.register();
       }
+      this.failing = false;
     } catch (error) {
-      logger.warn(`Worker ${registration.id} could not renew its lease: ${String(error)}`);
+      if (!this.failing) {
+        logger.warn(`Worker ${registration.id} could not renew its lease: ${String(error)}`);
+      }
+      this.failing = true;
     }
   }
 
@@ -105,7 +113,7 @@ export class LeaseKeeper {
   private async sweep(): Promise<void> {
     const { backend, logger, registration } = this.parts;
     try {
-      for (const task of await backend.rescueTasks()) {
+      for (const task of await backend.rescueTasks(registration.id)) {
         logger.warn(
           `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
             `${task.attempt}; it is ${task.status} now.`,

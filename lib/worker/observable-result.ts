@@ -1,28 +1,38 @@
-import { fromEvent, isObservable, lastValueFrom, takeUntil, tap, type Observable } from 'rxjs';
-import type { CurrentRun } from '../core/current-run.js';
+import {
+  defer,
+  fromEvent,
+  lastValueFrom,
+  of,
+  takeUntil,
+  tap,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { mergeMap } from 'rxjs/operators';
+import { SerializationError } from '../errors/serialization.error.js';
+import type { TaskRun } from './task-run.js';
 
 /**
- * What a handler returned as a value or a promise of one. Each value of an Observable is published
- * as progress and the last one is the result; an aborted signal ends the subscription.
+ * The last value of an Observable that a handler returned, undefined without any. Each value is
+ * published as progress on the way; an aborted signal ends the subscription with its reason.
  */
-export function settledValue(returned: unknown, run: CurrentRun): unknown {
-  if (returned instanceof Promise) return returned.then((value) => lastValue(value, run));
-  return lastValue(returned, run);
-}
-
-function lastValue(value: unknown, run: CurrentRun): unknown {
-  return isObservable(value) ? observe(value, run) : value;
-}
-
-function observe(source: Observable<unknown>, run: CurrentRun): Promise<unknown> {
-  const aborted = fromEvent(run.signal, 'abort').pipe(
-    tap(() => {
-      throw run.signal.reason;
-    }),
+export function lastValueOf(source: Observable<unknown>, run: TaskRun): Promise<unknown> {
+  const { signal } = run;
+  const aborted = defer(() => (signal.aborted ? of(null) : fromEvent(signal, 'abort'))).pipe(
+    mergeMap(() => throwError(() => signal.reason)),
   );
   const values = source.pipe(
-    tap((value) => run.progress(value)),
+    tap((value) => publish(value, run)),
     takeUntil(aborted),
   );
   return lastValueFrom(values, { defaultValue: undefined });
+}
+
+/** A value too large for progress may still be the result. */
+function publish(value: unknown, run: TaskRun): void {
+  try {
+    run.progress(value);
+  } catch (error) {
+    if (!(error instanceof SerializationError)) throw error;
+  }
 }

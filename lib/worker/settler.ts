@@ -5,10 +5,14 @@ import type { Outcome } from '../core/outcome.js';
 import type { PayloadCodec } from '../core/payload-codec.js';
 import { toStoredError } from '../core/stored-error.js';
 import type { ReservedTask } from '../core/task.js';
-import { BackendError } from '../errors/backend.error.js';
+import { textOf } from '../core/text-of.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { QueueClosedError } from '../errors/queue-closed.error.js';
+import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 
 const LONGEST_PAUSE = 5_000;
+/** What no later try would change. */
+const FINAL = [QueueClosedError, TaskNotFoundError];
 
 /** An outcome whose value, if it has one, is text already. */
 export type StorableOutcome =
@@ -49,11 +53,13 @@ export class Settler {
         return true;
       } catch (error) {
         if (error instanceof LeaseLostError) throw error;
-        const again = error instanceof BackendError;
-        this.logger.warn(
-          `The outcome of task ${task.id} is not stored${again ? ' yet' : ''}: ${String(error)}`,
-        );
-        if (!again) return false;
+        const final = FINAL.some((kind) => error instanceof kind);
+        if (round === 0 || final) {
+          this.logger.warn(
+            `The outcome of task ${task.id} is not stored${final ? '' : ' yet'}: ${textOf(error)}`,
+          );
+        }
+        if (final) return false;
       }
       const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);
       await sleep(pause, undefined, { ref: false });

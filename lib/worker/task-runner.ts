@@ -1,3 +1,4 @@
+import { isObservable, type Observable } from 'rxjs';
 import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
 import { decideOutcome, type Outcome, type RunEnd } from '../core/outcome.js';
@@ -5,9 +6,10 @@ import type { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
 import type { BackoffPlan } from '../core/retry-policy.js';
 import { toStoredError } from '../core/stored-error.js';
+import { textOf } from '../core/text-of.js';
 import type { TaskContext } from '../core/task-context.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
-import { settledValue } from './observable-result.js';
+import { lastValueOf } from './observable-result.js';
 import type { Reporter } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
 import type { Settler, StorableOutcome } from './settler.js';
@@ -46,7 +48,9 @@ export class TaskRunner {
     let end: RunEnd;
     try {
       const returned = this.parts.context.enter(run, this.call);
-      end = { kind: 'returned', value: isPromiseLike(returned) ? await returned : returned };
+      let value = isPromiseLike(returned) ? await returned : returned;
+      if (isObservable(value)) value = await this.observe(value, run);
+      end = { kind: 'returned', value };
     } catch (error) {
       end = { kind: 'threw', error };
     }
@@ -54,7 +58,6 @@ export class TaskRunner {
     this.parts.observer.ended(run);
     if (run.stuck) this.noteUnstuck(run);
     if (!run.concluded) await this.conclude(run, end);
-    this.parts.observer.settled(run);
   }
 
   /** Stores what the end of a run means. Once per run. */
@@ -63,22 +66,22 @@ export class TaskRunner {
     run.concluded = true;
     const outcome = this.parts.settler.toStorable(this.decide(run, end));
     try {
-      if (!(await this.parts.settler.store(run.reserved, outcome))) return;
+      if (await this.parts.settler.store(run.reserved, outcome)) await this.tell(run, outcome);
     } catch {
       this.parts.observer.refused(run);
-      return;
     }
-    if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
-    for (const plugin of this.after) await this.tell(plugin, run, outcome);
+    this.parts.observer.settled(run);
   }
 
   private readonly call = (run: TaskRun): unknown => {
     const args = this.parts.codec.decode(run.reserved.payload) as unknown[];
-    const handler = () => settledValue(run.handler.invoke(args), run);
-    if (this.around.length === 0) return handler();
+    if (this.around.length === 0) return run.handler.invoke(args);
     return this.around.reduce(
       (next, plugin) => async () => plugin.aroundRun!(run.task, next),
-      async () => handler(),
+      async () => {
+        const value = await run.handler.invoke(args);
+        return isObservable(value) ? this.observe(value, run) : value;
+      },
     )();
   };
 
@@ -86,8 +89,8 @@ export class TaskRunner {
   private watchTimeout(run: TaskRun, timeout: number): () => void {
     let timer = setTimeout(() => {
       run.abort(new TaskTimeoutError(run.reserved.id, timeout));
-      timer = setTimeout(() => this.becomeStuck(run), this.parts.timeoutGrace);
-    }, timeout);
+      timer = setTimeout(() => this.becomeStuck(run), this.parts.timeoutGrace).unref();
+    }, timeout).unref();
     return () => clearTimeout(timer);
   }
 
@@ -96,7 +99,9 @@ export class TaskRunner {
    * its lease until the handler really ends, so that it never runs twice at once.
    */
   private becomeStuck(run: TaskRun): void {
+    if (run.concluded) return; // given back at a shutdown meanwhile
     run.stuck = true;
+    run.log(`attempt ${run.attempt} timed out after ${run.timeout} ms and still runs`);
     const { id, name } = run.reserved;
     this.parts.logger.error(
       `Task ${name} ${id} is stuck: its handler ignores the signal that aborted after ` +
@@ -140,12 +145,20 @@ export class TaskRunner {
     }
   }
 
-  private async tell(plugin: Plugin, run: TaskRun, outcome: StorableOutcome): Promise<void> {
-    try {
-      await plugin.afterSettle?.(run.task, outcome);
-    } catch (error) {
-      this.parts.logger.warn(`Plugin ${plugin.name} failed in afterSettle: ${String(error)}`);
+  /** Whoever wants to know of an outcome that is stored; nobody can undo it any more. */
+  private async tell(run: TaskRun, outcome: StorableOutcome): Promise<void> {
+    if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
+    for (const plugin of this.after) {
+      try {
+        await plugin.afterSettle?.(run.task, outcome);
+      } catch (error) {
+        this.parts.logger.warn(`Plugin ${plugin.name} failed in afterSettle: ${textOf(error)}`);
+      }
     }
+  }
+
+  private observe(values: Observable<unknown>, run: TaskRun): Promise<unknown> {
+    return this.parts.context.enter(run, () => lastValueOf(values, run));
   }
 }
 

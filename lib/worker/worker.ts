@@ -155,6 +155,7 @@ export class Worker implements RunObserver {
     this.slots = new Slots(concurrency, registry.all());
     if (isLeasingBackend(backend)) this.leases = this.createLeaseKeeper(backend);
     await this.leases?.start();
+    if (this.isStopping()) return;
     if (isCancellingBackend(backend)) {
       this.cancels = new CancelWatch(backend, this.id, this.slots, logger);
     }
@@ -167,6 +168,11 @@ export class Worker implements RunObserver {
         `once, queues: ${queues?.join(', ') ?? 'all'}.`,
     );
     this.loop = this.claimAndRun();
+  }
+
+  /** Asked after an await, which the compiler takes for no change. */
+  private isStopping(): boolean {
+    return this.state !== 'running';
   }
 
   private async claimAndRun(): Promise<void> {

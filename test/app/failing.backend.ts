@@ -37,8 +37,8 @@ export class FailingBackend extends TypeOrmBackend {
     return this.unlessDown('renewWorker', () => super.renewWorker(...args));
   }
 
-  override rescueTasks() {
-    return this.unlessDown('rescueTasks', () => super.rescueTasks());
+  override rescueTasks(...args: Parameters<TypeOrmBackend['rescueTasks']>) {
+    return this.unlessDown('rescueTasks', () => super.rescueTasks(...args));
   }
 
   override cancelRequests(...args: Parameters<TypeOrmBackend['cancelRequests']>) {

@@ -1,9 +1,19 @@
-import { closeSync, constants, openSync, watch, writeSync, type FSWatcher } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  watch,
+  writeSync,
+  type FSWatcher,
+} from 'node:fs';
 import type { SitqLogger } from '../../core/logger.js';
 
 /** Two rings in this time are one. */
 const QUIET = 1;
 const BYTE = Buffer.from('!');
+/** Never through a link: what it points to is not ours to write. */
+const OPEN = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
 /**
  * Wakes other processes: a one-byte file beside the database, written after a commit and watched
@@ -23,7 +33,7 @@ export class Doorbell {
 
   open(): void {
     try {
-      this.file = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+      this.file = openSync(this.path, OPEN, 0o600);
     } catch (error) {
       this.warn(error);
     }
@@ -48,7 +58,11 @@ export class Doorbell {
   listen(onRing: () => void): void {
     if (this.file === undefined || this.watcher) return;
     try {
-      this.watcher = watch(this.path, { persistent: false }, onRing);
+      this.watcher = watch(this.path, { persistent: false }, (event) => {
+        // Somebody removed the file: whoever comes later makes another one.
+        if (event === 'rename') this.replace(onRing);
+        onRing();
+      });
       this.watcher.on('error', (error) => {
         this.warn(error);
         this.ignore();
@@ -56,6 +70,18 @@ export class Doorbell {
     } catch (error) {
       this.warn(error);
     }
+  }
+
+  private replace(onRing: () => void): void {
+    this.ignore();
+    this.reopen();
+    this.listen(onRing);
+  }
+
+  private reopen(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+    this.open();
   }
 
   ignore(): void {
@@ -75,7 +101,8 @@ export class Doorbell {
   private write(): void {
     if (this.file === undefined) return;
     try {
-      writeSync(this.file, BYTE, 0, 1, 0);
+      if (fstatSync(this.file).nlink === 0) this.reopen();
+      if (this.file !== undefined) writeSync(this.file, BYTE, 0, 1, 0);
     } catch (error) {
       this.warn(error);
     }

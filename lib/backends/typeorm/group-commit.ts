@@ -6,6 +6,8 @@ import { Write } from './write.js';
 
 /** How long a batch is tried again while the database is busy. */
 const PATIENCE = 15_000;
+/** Writes per transaction. */
+const MOST_WRITES = 1000;
 
 /**
  * Collects the writes of one turn of the event loop into one transaction and answers each caller
@@ -13,7 +15,9 @@ const PATIENCE = 15_000;
  * committed or tried again, the next one collects.
  */
 export class GroupCommit {
-  private batch = new WriteBatch();
+  /** The first is the next to be committed, the last collects. */
+  private batches = [new WriteBatch()];
+  private collected = 0;
   private scheduled = false;
   private committing: Promise<void> | null = null;
 
@@ -28,7 +32,7 @@ export class GroupCommit {
   ): Promise<WriteKinds[K]['outcome']> {
     return new Promise<WriteKinds[K]['outcome']>((resolve, reject) => {
       const write = new Write<typeof input, WriteKinds[K]['outcome']>(input, resolve, reject);
-      (this.batch[kind] as WriteOf<K>[]).push(write as WriteOf<K>);
+      (this.roomyBatch()[kind] as WriteOf<K>[]).push(write as WriteOf<K>);
       this.schedule();
     });
   }
@@ -40,6 +44,16 @@ export class GroupCommit {
     }
   }
 
+  /** A transaction of any size would hold up the event loop and the other processes. */
+  private roomyBatch(): WriteBatch {
+    if (this.collected === MOST_WRITES) {
+      this.batches.push(new WriteBatch());
+      this.collected = 0;
+    }
+    this.collected += 1;
+    return this.batches.at(-1)!;
+  }
+
   private schedule(): void {
     if (this.scheduled || this.committing) return;
     this.scheduled = true;
@@ -47,14 +61,17 @@ export class GroupCommit {
       this.scheduled = false;
       this.committing = this.commit().finally(() => {
         this.committing = null;
-        if (this.batch.size > 0) this.schedule();
+        if (this.collected > 0) this.schedule();
       });
     });
   }
 
   private async commit(): Promise<void> {
-    const batch = this.batch;
-    this.batch = new WriteBatch();
+    const batch = this.batches.shift()!;
+    if (this.batches.length === 0) {
+      this.batches.push(new WriteBatch());
+      this.collected = 0;
+    }
     try {
       await this.tryUntilDone(batch);
     } catch (error) {

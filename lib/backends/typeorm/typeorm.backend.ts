@@ -18,9 +18,15 @@ import type {
 } from '../../core/capabilities/leasing-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
-import { systemClock } from '../../core/clock.js';
+import { systemClock, type Clock } from '../../core/clock.js';
+import type { SitqLogger } from '../../core/logger.js';
+import { check } from '../../core/option-checks.js';
+import { readOptions } from '../../core/option-reader.js';
 import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
+import { textOf } from '../../core/text-of.js';
+import { BackendError } from '../../errors/backend.error.js';
+import { ConfigurationError } from '../../errors/configuration.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
 import type { Dialect } from './dialect/dialect.js';
@@ -33,6 +39,14 @@ import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
 /** How long opening waits for other processes that open the same new file, in ms. */
 const OPEN_PATIENCE = 30_000;
+
+const CHECKS = {
+  database: check.text(`the path of a file, or ':memory:'`),
+  durability: check.oneOf('full', 'relaxed'),
+  migrate: check.boolean(),
+  logger: check.like<SitqLogger>('a logger, such as that of Nest', 'log', 'warn', 'error'),
+  clock: check.like<Clock>('an object with now()', 'now'),
+};
 
 /**
  * Tasks as rows of a SQL database that TypeORM opens. It has a DataSource of its own, even on a
@@ -60,22 +74,35 @@ export class TypeOrmBackend
   private readonly doorbell: Doorbell | null;
   private readonly listeners = new Set<(change: BackendChange) => void>();
   private readonly migrate: boolean;
+  private readonly logger: SitqLogger | undefined;
   private dataSource: DataSource | null = null;
   private opening: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(options: TypeOrmBackendOptions = {}) {
     super();
-    const { database = 'sitq.sqlite', durability = 'full', migrate = true } = options;
+    const {
+      database = 'sitq.sqlite',
+      durability = 'full',
+      migrate = true,
+      logger,
+    } = readOptions(
+      'TypeOrmBackend',
+      options,
+      CHECKS,
+      (message, option, value) => new ConfigurationError(message, option, value),
+    );
+    this.logger = logger;
     this.database = database === ':memory:' ? database : resolve(database);
     this.migrate = migrate;
     this.dialect = new SqliteDialect(this.database, durability, options.clock ?? systemClock);
     this.writes = new GroupCommit(this.dialect, (batch) => this.announce(batch));
     this.doorbell =
-      database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, options.logger);
+      database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, logger);
   }
 
   open(): Promise<void> {
+    if (this.closing) return Promise.reject(new QueueClosedError('open the backend'));
     this.opening ??= this.start();
     return this.opening;
   }
@@ -148,8 +175,8 @@ export class TypeOrmBackend
     return this.write('renew a lease', 'renew', { workerId, beat });
   }
 
-  rescueTasks(): Promise<RescuedTask[]> {
-    return this.write('rescue tasks', 'rescue', null);
+  rescueTasks(rescuerId?: string): Promise<RescuedTask[]> {
+    return this.write('rescue tasks', 'rescue', rescuerId);
   }
 
   retireWorker(workerId: string): Promise<void> {
@@ -178,9 +205,18 @@ export class TypeOrmBackend
     try {
       this.dataSource = await this.connect();
     } catch (error) {
-      throw error instanceof SitqError ? error : this.dialect.toBackendError(error);
+      throw error instanceof SitqError ? error : this.cannotOpen(error);
     }
     this.doorbell?.open();
+  }
+
+  private cannotOpen(error: unknown): BackendError {
+    const { message, transient } = this.dialect.toBackendError(error);
+    return new BackendError(
+      `The database ${this.database} cannot be opened: ${message} Give the path of an SQLite file, ` +
+        `or of one that does not exist yet.`,
+      { cause: error, transient },
+    );
   }
 
   private async connect(): Promise<DataSource> {
@@ -239,8 +275,15 @@ export class TypeOrmBackend
     if (batch.change.length > 0 || rescued) this.emit({ kind: 'enqueued' });
   }
 
+  /** A listener that fails must not make a commit look failed. */
   private emit(change: BackendChange): void {
-    for (const listener of this.listeners) listener(change);
+    for (const listener of this.listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.logger?.error(`A listener of the backend failed: ${textOf(error)}`);
+      }
+    }
   }
 }
 

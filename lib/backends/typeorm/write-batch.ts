@@ -23,11 +23,12 @@ export interface WriteKinds {
   insert: { input: readonly NewTask[]; outcome: void };
   register: { input: { worker: WorkerRegistration; beat: WorkerBeat }; outcome: void };
   renew: { input: { workerId: string; beat: WorkerBeat }; outcome: boolean };
-  rescue: { input: null; outcome: RescuedTask[] };
-  retire: { input: string; outcome: void };
+  rescue: { input: string | undefined; outcome: RescuedTask[] };
   prune: { input: { endedBefore: PruneLimits; most: number }; outcome: number };
-  /** Last: a claim sees what this very transaction settled and inserted. */
+  /** Late: a claim sees what this very transaction settled and inserted. */
   claim: { input: { workerId: string; request: ReserveRequest }; outcome: ReservedTask[] };
+  /** Last: what a worker claimed while it was stopping must not look like a stranger's. */
+  retire: { input: string; outcome: void };
 }
 
 export type WriteKind = keyof WriteKinds;
@@ -43,9 +44,9 @@ export class WriteBatch {
   readonly register: WriteOf<'register'>[] = [];
   readonly renew: WriteOf<'renew'>[] = [];
   readonly rescue: WriteOf<'rescue'>[] = [];
-  readonly retire: WriteOf<'retire'>[] = [];
   readonly prune: WriteOf<'prune'>[] = [];
   readonly claim: WriteOf<'claim'>[] = [];
+  readonly retire: WriteOf<'retire'>[] = [];
 
   /** How many writes there are. */
   get size(): number {

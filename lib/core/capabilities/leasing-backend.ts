@@ -53,8 +53,11 @@ export interface LeasingBackend {
   /** Renews the registration. False when it ran out: its tasks may have been handed on. */
   renewWorker(workerId: string, beat: WorkerBeat): Promise<boolean>;
 
-  /** Takes over the tasks of workers whose registration ran out or whose process is gone. */
-  rescueTasks(): Promise<RescuedTask[]>;
+  /**
+   * Takes over the tasks of workers whose registration ran out or whose process is gone. The
+   * worker that asks is neither, however late its own heartbeat is: it is asking.
+   */
+  rescueTasks(rescuerId?: string): Promise<RescuedTask[]>;
 
   /** Removes the registration of a worker that holds no task any more. */
   retireWorker(workerId: string): Promise<void>;

@@ -20,7 +20,10 @@ export interface WakingBackend {
   /** Calls back on each change. Returns the function that ends it. */
   onChange(listener: (change: BackendChange) => void): () => void;
 
-  /** The earliest instant at which a waiting task of this request may start, or null. */
+  /**
+   * The earliest instant at which a waiting task of this request may start, or null. It may have
+   * come already: whoever asks has looked for tasks a moment before.
+   */
   nextEta(request: ReserveRequest): Promise<number | null>;
 }
 

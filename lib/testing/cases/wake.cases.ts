@@ -37,14 +37,18 @@ export const wakeCases = {
     assert.equal(early, 0);
   },
 
-  'knows the earliest eta ahead': async (scene: Waking) => {
+  'knows the earliest eta of what waits': async (scene: Waking) => {
     const soon = inAnHour();
-    assert.equal(await scene.backend.nextEta({}), null);
-    await scene.enqueue({ eta: hourAgo() });
     assert.equal(await scene.backend.nextEta({}), null);
     await scene.enqueue({ eta: soon + 2, priority: 9 });
     await scene.enqueue({ eta: soon + 1 });
     assert.equal(await scene.backend.nextEta({}), soon + 1);
+  },
+
+  'knows an eta that has come, for whoever looked for tasks just before': async (scene: Waking) => {
+    const past = hourAgo();
+    await scene.enqueue({ eta: past });
+    assert.equal(await scene.backend.nextEta({}), past);
   },
 
   'looks for etas only among what is asked for': async (scene: Waking) => {

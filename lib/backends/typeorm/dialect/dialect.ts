@@ -35,6 +35,7 @@ export interface Dialect {
   findResult(taskId: string): Promise<StoredResult | null>;
   findLog(taskId: string): Promise<LogLine[] | null>;
   findCancelRequests(workerId: string): Promise<string[]>;
+  /** Past or ahead: the worker that asks may have looked for tasks a moment before. */
   findNextEta(request: ReserveRequest): Promise<number | null>;
   count(): Promise<TaskCounts>;
 

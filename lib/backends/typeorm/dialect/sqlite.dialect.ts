@@ -90,7 +90,7 @@ export class SqliteDialect implements Dialect {
     this.db = handleOf(dataSource);
     this.statements = prepareStatements(this.db);
     this.claims = new SqliteClaim(this.statements);
-    this.writes = new SqliteWrites(this.statements, this.claims, this.clock);
+    this.writes = new SqliteWrites(this.db, this.statements, this.claims, this.clock);
   }
 
   commit(batch: WriteBatch): void {
@@ -133,7 +133,7 @@ export class SqliteDialect implements Dialect {
     const now = this.clock.now();
     return (
       claim.some(({ input }) => this.claims.isAnythingReady(input.request, now)) ||
-      (rescue.length > 0 && this.writes.isAnyoneLost(now))
+      rescue.some(({ input }) => this.writes.isAnyoneLost(input, now))
     );
   }
 
@@ -171,7 +171,7 @@ export class SqliteDialect implements Dialect {
   }
 
   async findNextEta(request: ReserveRequest): Promise<number | null> {
-    return this.claims.nextEta(request, this.clock.now());
+    return this.claims.nextEta(request);
   }
 
   async count(): Promise<TaskCounts> {

@@ -40,6 +40,9 @@ export interface RegisteredWorker extends ProcessIdentity {
   readonly expiresAt: number;
 }
 
+/** Waiting tasks of one queue, handler and priority, and the one that comes first. */
+export type Lane = [queue: string, name: string, priority: number, eta: number, seq: number];
+
 /** A claimable task as its columns: making an object of fourteen names costs more than reading it. */
 export type ReadyRow = [
   seq: number,
@@ -76,18 +79,18 @@ export function prepareStatements(db: Database) {
       'SELECT 1 FROM sitq_task WHERE id = ? AND name = ? AND payload = ?',
     ).pluck(),
 
-    nextLane: sql<[string, string, number], [string, string, number]>(
-      `SELECT queue, name, priority FROM sitq_task
+    nextLane: sql<[string, string, number], Lane>(
+      `SELECT queue, name, priority, eta, seq FROM sitq_task
        WHERE status = 'queued' AND (queue, name, priority) >= (?, ?, ?)
-       ORDER BY queue, name, priority LIMIT 1`,
+       ORDER BY queue, name, priority, eta, seq LIMIT 1`,
     ).raw(),
-    ready: sql<[string, string, number, number, number], ReadyRow>(
+    ready: sql<[string, string, number, number, number], [eta: number, seq: number]>(
+      `SELECT eta, seq FROM sitq_task WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
+    ).raw(),
+    rows: sql<[string], ReadyRow>(
       `SELECT seq, id, payload, eta, max_attempts, timeout, backoff, meta, created_at, attempt, lease
-       FROM sitq_task WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
+       FROM sitq_task WHERE seq IN ${LISTED}`,
     ).raw(),
-    firstEta: sql<[string, string, number, number], number>(
-      `SELECT eta FROM sitq_task WHERE ${LANE} AND eta > ? ORDER BY eta LIMIT 1`,
-    ).pluck(),
     claim: sql<[string, number, number, string]>(
       `UPDATE sitq_task SET status = 'running', attempt = attempt + 1, lease = lease + 1,
          worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)

@@ -1,3 +1,4 @@
+import type { Database } from 'better-sqlite3';
 import type { Clock } from '../../../core/clock.js';
 import type { RescuedTask } from '../../../core/capabilities/leasing-backend.js';
 import { currentProcess, isProcessGone } from '../../../core/process-identity.js';
@@ -27,6 +28,7 @@ export class SqliteWrites implements Apply {
   private readonly registered = new Set<string>();
 
   constructor(
+    private readonly db: Database,
     private readonly statements: SqliteStatements,
     private readonly claims: SqliteClaim,
     private readonly clock: Clock,
@@ -38,11 +40,14 @@ export class SqliteWrites implements Apply {
     try {
       this.insertRows(tasks);
     } catch (error) {
-      if (!single) this.statements.rollbackTo.run();
+      // A full disk has rolled back everything already, the savepoint with it.
+      if (!single && this.db.inTransaction) {
+        this.statements.rollbackTo.run();
+        this.statements.release.run();
+      }
       throw error;
-    } finally {
-      if (!single) this.statements.release.run();
     }
+    if (!single) this.statements.release.run();
   };
 
   private insertRows(tasks: readonly NewTask[]): void {
@@ -181,12 +186,12 @@ export class SqliteWrites implements Apply {
     return seqs.length;
   };
 
-  readonly rescue = (): RescuedTask[] => {
+  readonly rescue = (rescuerId: string | undefined): RescuedTask[] => {
     const now = this.clock.now();
-    if (!this.isAnyoneLost(now)) return [];
+    if (!this.isAnyoneLost(rescuerId, now)) return [];
     const alive = new Set<string>();
     for (const worker of this.statements.workers.all()) {
-      if (isLost(worker, now)) this.statements.retire.run(worker.id);
+      if (isLost(worker, rescuerId, now)) this.statements.retire.run(worker.id);
       else alive.add(worker.id);
     }
     const rescued: RescuedTask[] = [];
@@ -207,9 +212,9 @@ export class SqliteWrites implements Apply {
   };
 
   /** Whether a worker died, or a running task belongs to one that is not registered. */
-  isAnyoneLost(now: number): boolean {
+  isAnyoneLost(rescuerId: string | undefined, now: number): boolean {
     const { orphan, workers } = this.statements;
-    return workers.all().some((each) => isLost(each, now)) || orphan.get() !== undefined;
+    return workers.all().some((each) => isLost(each, rescuerId, now)) || orphan.get() !== undefined;
   }
 
   readonly claim = ({ workerId, request }: WriteKinds['claim']['input']): ReservedTask[] => {
@@ -257,7 +262,8 @@ function fill(values: unknown[], at: number, task: NewTask): void {
   values[at + 10] = task.createdAt;
 }
 
-function isLost(worker: RegisteredWorker, now: number): boolean {
+function isLost(worker: RegisteredWorker, rescuerId: string | undefined, now: number): boolean {
+  if (worker.id === rescuerId) return false;
   return worker.expiresAt <= now || isProcessGone(worker);
 }
 
