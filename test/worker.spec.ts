@@ -1,14 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import {
   DoNotRetryError,
+  HandlerRegistry,
   LeaseLostError,
   RetryAfterError,
   SerializationError,
   Task,
   TaskCancelledError,
   TaskContext,
+  TaskFailedError,
   TaskTimeoutError,
   TypeOrmBackend,
+  Worker,
   type Backoff,
   type BackoffFunction,
   type Outcome,
@@ -16,13 +19,14 @@ import {
   type Serializer,
   type TaskOptions,
 } from 'nestjs-sitq';
-import { from, NEVER, of, throwError, type Observable } from 'rxjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { from, NEVER, Observable, of, throwError } from 'rxjs';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { eventually } from './app/eventually.js';
 import { FailingBackend } from './app/failing.backend.js';
 import { Gate } from './app/gate.js';
 import { Recorder } from './app/recorder.plugin.js';
-import { startApp } from './app/start-app.js';
+import { Lines, startApp } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
 const patience = { timeout: '10s' } as const;
@@ -65,6 +69,29 @@ function aborted(signal: AbortSignal): Promise<unknown> {
     if (signal.aborted) resolve(signal.reason);
     signal.addEventListener('abort', () => resolve(signal.reason));
   });
+}
+
+/** What has happened so far, by name, and a way to wait for it. */
+class Steps {
+  private gates = new Map<string, Gate>();
+
+  add(name: string): void {
+    this.gate(name).open();
+  }
+
+  seen(name: string): Promise<void> {
+    return this.gate(name).opened;
+  }
+
+  clear(): void {
+    this.gates = new Map();
+  }
+
+  private gate(name: string): Gate {
+    const gate = this.gates.get(name) ?? new Gate();
+    this.gates.set(name, gate);
+    return gate;
+  }
 }
 
 describe('an attempt that fails', () => {
@@ -303,6 +330,25 @@ describe('an attempt that fails', () => {
       errorMessage: message,
     });
   });
+
+  const unprintable: unknown = Object.create(null);
+  test.each<[what: string, thrown: unknown, message: string]>([
+    ['a cause', new Error('boom', { cause: { stack: unprintable } }), 'boom'],
+    ['a cause itself', new Error('boom', { cause: unprintable }), 'boom'],
+    ['what was thrown', unprintable, 'a value that has no text'],
+  ])('is retried and ends though there is no text of %s', async (_, thrown, message) => {
+    const { work, queue, recorder } = await appWith(
+      () => {
+        throw thrown;
+      },
+      { attempts: 2, backoff: 0 },
+    );
+    const handle = await work.do();
+    await expect(handle.result(patience)).rejects.toMatchObject({ errorMessage: message });
+    expect(await queue.getTask(handle.id)).toMatchObject({ status: 'failed', attempt: 2 });
+    const kinds = (await recorder.outcomes(handle, 2)).map((outcome) => outcome.kind);
+    expect(kinds).toEqual(['retry', 'failed']);
+  });
 });
 
 describe('snooze', () => {
@@ -411,6 +457,21 @@ describe('a timeout', () => {
       { timeout: 10 },
     );
     expect(await (await work.do()).result(patience)).toBe('late but done');
+  });
+
+  test('of another task that a handler lets through is not its own', async () => {
+    const { work } = await appWith(
+      () => {
+        throw new TaskTimeoutError('another', 10);
+      },
+      { attempts: 1 },
+    );
+    const ended = (await work.do()).result(patience);
+    await expect(ended).rejects.toThrow(TaskFailedError);
+    await expect(ended).rejects.toMatchObject({
+      errorName: 'TaskTimeoutError',
+      errorMessage: expect.stringContaining('Task another '),
+    });
   });
 
   test('leaves a handler that ignores it in its slot, stuck, and never runs it twice at once', async () => {
@@ -836,10 +897,9 @@ describe('an Observable', () => {
     const subscribed = new Gate();
     const left = new Gate();
     const endless: Observable<never> = NEVER;
-    const { Observable: Source } = await import('rxjs');
     const { work } = await observe(
       () =>
-        new Source((subscriber) => {
+        new Observable((subscriber) => {
           const inner = endless.subscribe(subscriber);
           subscribed.open();
           return () => {
@@ -853,6 +913,30 @@ describe('an Observable', () => {
     await handle.cancel();
     await expect(handle.result(patience)).rejects.toThrow(TaskCancelledError);
     await left.opened;
+  });
+
+  test('that comes only after the timeout is not left running', async () => {
+    let subscriptions = 0;
+    const { work } = await appWith(
+      async ({ signal }) => {
+        await aborted(signal);
+        return new Observable(() => {
+          subscriptions += 1;
+          return () => void (subscriptions -= 1);
+        });
+      },
+      { attempts: 1, timeout: 10 },
+    );
+    await expect((await work.do()).result(patience)).rejects.toThrow(TaskTimeoutError);
+    expect(subscriptions).toBe(0);
+  });
+
+  test('may end with more than progress may hold', async () => {
+    const large = 'x'.repeat(100 * 1024);
+    const { work, queue } = await observe(() => of('half', large));
+    const handle = await work.do();
+    expect(await handle.result(patience)).toBe(large);
+    expect((await queue.getTask(handle.id))?.progress).toBe('half');
   });
 });
 
@@ -1153,6 +1237,32 @@ describe('a lost lease', () => {
     expect(said).toContain('was silent for longer than its lease of 1000 ms');
     expect(said).toContain(`Task Work.do ${handle.id} was handed on while its handler ran`);
   });
+
+  test('is not seen by a lone worker that was busy for longer than its lease', async () => {
+    const backend = new TypeOrmBackend({ database: ':memory:' });
+    const beats = new Steps();
+    const renew = backend.renewWorker.bind(backend);
+    const rescue = backend.rescueTasks.bind(backend);
+    backend.renewWorker = (...args) => renew(...args).finally(() => beats.add('renewed'));
+    backend.rescueTasks = (...args) => rescue(...args).finally(() => beats.add('swept'));
+    let runs = 0;
+    const { work, queue, worker } = await appWith(
+      async () => {
+        runs += 1;
+        beats.clear();
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1300);
+        await Promise.all([beats.seen('renewed'), beats.seen('swept')]);
+        return 'done';
+      },
+      {},
+      { backend, worker: { lease: 1000 } },
+    );
+    const handle = await work.do();
+    expect(await handle.result(patience)).toBe('done');
+    expect(runs).toBe(1);
+    expect(await queue.getTask(handle.id)).toMatchObject({ status: 'completed', attempt: 1 });
+    expect(worker.stats()).toMatchObject({ inFlight: 0, refused: 0 });
+  });
 });
 
 describe('an outage of the store', () => {
@@ -1236,6 +1346,24 @@ describe('an outage of the store', () => {
     expect(said).toContain('cannot look for cancels: BackendError: the disk is away');
     expect(said).toContain('cannot look for lost tasks: BackendError: the disk is away');
   });
+
+  test('for a single heartbeat is over long before the next one would be due', async () => {
+    const backend = new FailingBackend();
+    const renew = backend.renewWorker.bind(backend);
+    const calls: number[] = [];
+    const again = new Gate();
+    backend.renewWorker = (...args) => {
+      calls.push(performance.now());
+      if (calls.length === 2) again.open();
+      return renew(...args);
+    };
+    const lease = 3_000;
+    backend.takeDown('renewWorker');
+    await startApp([], { backend, worker: { lease } });
+    await again.opened;
+    backend.bringBack();
+    expect(calls[1]! - calls[0]!).toBeLessThan((lease / 3) * 0.9);
+  });
 });
 
 describe('on a backend of eight methods', () => {
@@ -1281,5 +1409,45 @@ describe('on a backend of eight methods', () => {
     }
     const said = app.lines.ofSitq.filter((line) => line.includes('JournalingBackend'));
     expect(said).toHaveLength(1);
+  });
+});
+
+describe('stop() while start() is under way', () => {
+  test('leaves nothing behind: no listener, no tick, no claim', async () => {
+    const registering = new Gate();
+    const registered = new Gate();
+    const backend = new TypeOrmBackend({ database: ':memory:' });
+    const register = backend.registerWorker.bind(backend);
+    backend.registerWorker = async (...args) => {
+      registering.open();
+      await registered.opened;
+      return register(...args);
+    };
+    const calls: string[] = [];
+    backend.onChange = () => {
+      calls.push('onChange');
+      return () => undefined;
+    };
+    backend.reserveTask = async () => {
+      calls.push('reserveTask');
+      return [];
+    };
+    await backend.open();
+    const worker = new Worker({
+      backend,
+      registry: new HandlerRegistry(),
+      logger: new Lines(),
+      plugins: [{ name: 'clockwork', tick: () => void calls.push('tick') }],
+      options: { pollInterval: 10, shutdownTimeout: 0 },
+    });
+    const started = worker.start();
+    await registering.opened;
+    await worker.stop();
+    registered.open();
+    await started;
+    await sleep(50); // five times the poll interval
+    await backend.close();
+    expect(calls).toEqual([]);
+    expect(worker.stats().state).toBe('stopped');
   });
 });
