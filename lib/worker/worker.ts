@@ -90,6 +90,7 @@ export class Worker implements RunObserver {
   private readonly settings: WorkerSettings;
   private readonly clock: Clock;
   private readonly codec: PayloadCodec;
+  private readonly context: TaskContext;
   private readonly bell = new Bell();
   private readonly reporter: Reporter;
   private readonly runner: TaskRunner;
@@ -113,6 +114,7 @@ export class Worker implements RunObserver {
     const { backend, logger, plugins = [], clock = systemClock } = parts;
     this.settings = readWorkerOptions(parts.options ?? {});
     this.clock = clock;
+    this.context = parts.context ?? new TaskContext();
     this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
     this.slots = new Slots(this.settings.concurrency, []);
     this.reporter = new Reporter(backend, logger, this);
@@ -123,7 +125,7 @@ export class Worker implements RunObserver {
       plugins,
       observer: this,
       codec: this.codec,
-      context: parts.context ?? new TaskContext(),
+      context: this.context,
       reporter: this.reporter,
       settler: new Settler(backend, this.codec, logger),
       timeoutGrace: this.settings.timeoutGrace,
@@ -300,6 +302,7 @@ export class Worker implements RunObserver {
     }
     this.ticker.stop();
     this.stopListening?.();
+    this.context.close();
     this.state = 'stopped';
     if (started) this.parts.logger.log(`Worker ${this.id} has stopped.`);
   }
