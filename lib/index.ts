@@ -35,6 +35,8 @@ export type { ArgsOf, HandlerClass, MethodOf, ResultOf } from './core/handler-ty
 
 export { Worker, type WorkerParts, type WorkerStats } from './worker/worker.js';
 export { HandlerRegistry } from './core/registry.js';
+export type { Handler } from './core/handler.js';
+export type { BackoffPlan } from './core/retry-policy.js';
 export {
   Backend,
   type HandlerCapacity,

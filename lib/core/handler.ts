@@ -1,7 +1,11 @@
 import type { BackoffFunction, BackoffPlan } from './retry-policy.js';
 import type { Task } from './task.js';
 
-/** A method marked `@Task()`, with its policy filled in. */
+/**
+ * A method marked `@Task()`, with its policy filled in. Without Nest, `HandlerRegistry.add` takes it.
+ *
+ * @publicApi
+ */
 export interface Handler {
   readonly name: string;
   /** Where it stands in the code, for messages: `Class.method`. */

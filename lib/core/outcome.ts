@@ -59,13 +59,16 @@ export function decideOutcome(end: RunEnd, facts: RunFacts): Outcome {
   if (reason instanceof TaskCancelledError) return { kind: 'cancelled' };
   if (end.kind === 'snoozed') return { kind: 'snoozed', eta: facts.now + end.delay };
   if (reason instanceof WorkerShutdownError) return { kind: 'given-back' };
-  if (reason instanceof TaskTimeoutError) {
-    return failedAttempt(
-      new TaskTimeoutError(reason.taskId, reason.timeout, { cause: end.error }),
-      facts,
-    );
+  if (!(reason instanceof TaskTimeoutError) || isControl(end.error)) {
+    return failedAttempt(end.error, facts);
   }
-  return failedAttempt(end.error, facts);
+  const { taskId, timeout } = reason;
+  return failedAttempt(new TaskTimeoutError(taskId, timeout, { cause: end.error }), facts);
+}
+
+/** Whether the handler said itself what is to become of the task. */
+function isControl(error: unknown): boolean {
+  return error instanceof DoNotRetryError || error instanceof RetryAfterError;
 }
 
 function failedAttempt(error: unknown, facts: RunFacts): Outcome {

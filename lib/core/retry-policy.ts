@@ -46,7 +46,11 @@ export interface ExponentialBackoff {
  */
 export type Backoff = 'fixed' | 'exponential' | Duration | FixedBackoff | ExponentialBackoff;
 
-/** A {@link Backoff} with every value filled in; this is what is stored with a task. */
+/**
+ * A {@link Backoff} with every value filled in; this is what is stored with a task.
+ *
+ * @publicApi
+ */
 export type BackoffPlan =
   | { readonly type: 'fixed'; readonly delay: number }
   | {
