@@ -13,9 +13,11 @@ import {
   TaskTimeoutError,
   TypeOrmBackend,
   ValidationError,
+  type Backend,
   type Duration,
   type EnqueueManyOptions,
   type EnqueueOptions,
+  type Serializer,
 } from 'nestjs-sitq';
 import { inspect } from 'node:util';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
@@ -724,5 +726,49 @@ describe('on a backend of eight methods', () => {
     expect((refusal as Error).message).toMatch(
       new RegExp(`^EightMethodsBackend cannot .*does not implement ${capability}`),
     );
+  });
+});
+
+describe('with a serializer that never writes the same text twice', () => {
+  let texts = 0;
+  const serializer: Serializer = {
+    serialize: (value) => `${(texts += 1)}|${JSON.stringify(value)}`,
+    deserialize: (text) => JSON.parse(text.slice(text.indexOf('|') + 1)),
+  };
+
+  test.each<[on: string, backend: () => Backend]>([
+    ['TypeOrmBackend', () => new TypeOrmBackend({ database: ':memory:' })],
+    ['eight methods', () => new EightMethodsBackend()],
+  ])('the same id twice is one task or a refusal (%s)', async (_, newBackend) => {
+    const options = { backend: newBackend(), serializer, worker: false } as const;
+    const { queue } = await startApp([Letters], options);
+    const send = (to: string) => queue.for(Letters, { id: 'letter-1' }).send(to);
+    expect((await send('Ann')).id).toBe('letter-1');
+    const payload = (await queue.backend.getTask('letter-1'))?.payload;
+    expect((await send('Ann')).id).toBe('letter-1');
+    await expect(send('Bob')).rejects.toMatchObject({ name: 'ValidationError', option: 'id' });
+    const other = queue.enqueue('Letters.lose', ['Ann'], { id: 'letter-1' });
+    await expect(other).rejects.toThrow(ValidationError);
+    expect((await queue.backend.getTask('letter-1'))?.payload).toBe(payload);
+
+    const sendAll = (...all: string[]) =>
+      queue.enqueueMany(
+        Letters,
+        'send',
+        all.map((to): [string] => [to]),
+        {
+          id: ([to]) => `letter to ${to}`,
+        },
+      );
+    expect(await sendAll('Ann', 'Bob')).toBe(2);
+    expect(await sendAll('Ann', 'Bob')).toBe(2);
+    expect(await sendAll('Ann', 'Eve', 'Bob')).toBe(3);
+    const clash = queue.enqueueMany(Letters, 'send', [['Zoe'], ['Ann']], {
+      id: ([to]) => (to === 'Zoe' ? 'letter to Ann' : 'letter to Zoe'),
+    });
+    await expect(clash).rejects.toMatchObject({ name: 'ValidationError', option: 'id' });
+    for (const to of ['Ann', 'Bob', 'Eve']) {
+      expect((await queue.getTask(`letter to ${to}`))?.args).toEqual([to]);
+    }
   });
 });
