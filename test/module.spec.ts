@@ -455,3 +455,47 @@ describe('a wrong handler stops the boot', () => {
     });
   });
 });
+
+describe('@Task() on what is no method of an instance is refused:', () => {
+  const refused = (name: string) =>
+    expect.objectContaining({
+      name: 'ConfigurationError',
+      message: expect.stringContaining(`@Task() on Reports.${name}: it is no method`),
+    });
+
+  test('a static method', () => {
+    const define = () => {
+      class Reports {
+        @Task()
+        static build(): void {}
+        keep(): void {}
+      }
+      return Reports;
+    };
+    expect(define).toThrow(refused('build'));
+  });
+
+  test('an accessor', () => {
+    const define = () => {
+      class Reports {
+        @Task()
+        get latest(): () => void {
+          return () => undefined;
+        }
+      }
+      return Reports;
+    };
+    expect(define).toThrow(refused('latest'));
+  });
+
+  test('a property', () => {
+    const define = () => {
+      class Reports {
+        @(Task() as PropertyDecorator)
+        build = () => undefined;
+      }
+      return Reports;
+    };
+    expect(define).toThrow(refused('build'));
+  });
+});
