@@ -1,11 +1,19 @@
 import Database from 'better-sqlite3';
-import { BackendError, LeaseLostError, TypeOrmBackend, type NewTask } from 'nestjs-sitq';
+import {
+  BackendError,
+  ConfigurationError,
+  LeaseLostError,
+  QueueClosedError,
+  TypeOrmBackend,
+  type NewTask,
+} from 'nestjs-sitq';
 import { backendConformance } from 'nestjs-sitq/testing';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { mutant, MUTATIONS } from './app/mutants.js';
+import { seededRandom } from './app/processes/random.js';
 import { Lines } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
@@ -151,6 +159,7 @@ describe('TypeOrmBackend', () => {
     const opening = openBackend(database);
     await expect(opening).rejects.toThrow(BackendError);
     await expect(opening).rejects.toThrow('file is not a database');
+    await expect(opening).rejects.toThrow(`The database ${database} cannot be opened`);
   });
 
   test('refuses to hand out tasks to a worker whose registration was taken away', async () => {
@@ -169,5 +178,101 @@ describe('TypeOrmBackend', () => {
     await other.retireWorker(worker.id);
     await expect(backend.reserveTask(worker.id)).rejects.toThrow(LeaseLostError);
     expect((await backend.getTask(task.id))?.status).toBe('queued');
+  });
+
+  test.each<[what: string, options: object, option: string]>([
+    ['another durability', { durability: 'Full' }, 'durability'],
+    ['an option that it does not know', { durabilty: 'full' }, 'durabilty'],
+    ['no path', { database: 5 }, 'database'],
+    ['half a clock', { clock: {} }, 'clock'],
+  ])('refuses %s', (_, options, option) => {
+    const create = () => new TypeOrmBackend(options);
+    expect(create).toThrow(ConfigurationError);
+    expect(create).toThrow(option);
+  });
+
+  test('does not open again once it was closed', async () => {
+    const backend = await openBackend();
+    await backend.close();
+    await expect(backend.open()).rejects.toThrow(QueueClosedError);
+    const never = new TypeOrmBackend({ database: tempFile() });
+    await never.close();
+    await expect(never.open()).rejects.toThrow(QueueClosedError);
+    expect(existsSync(never.database)).toBe(false);
+  });
+
+  test('outlives a listener that throws, and tells of it', async () => {
+    const logger = new Lines();
+    const backend = new TypeOrmBackend({ database: ':memory:', logger });
+    backends.push(backend);
+    await backend.open();
+    const heard: string[] = [];
+    backend.onChange(() => {
+      throw new Error('not now');
+    });
+    backend.onChange(({ kind }) => heard.push(kind));
+    await backend.enqueueTask(task);
+    expect(await backend.cancelTask(task.id)).toBe('cancelled');
+    expect((await backend.getTask(task.id))?.status).toBe('cancelled');
+    expect(heard).toEqual(expect.arrayContaining(['enqueued', 'settled']));
+    expect(logger.all[0]).toContain('A listener of the backend failed: Error: not now');
+  });
+
+  test('stores nothing of a bulk for which the disk is full, and goes on when it is not', async () => {
+    const backend = await openBackend();
+    const sql = async (text: string) =>
+      backend['dataSource']!.query<Record<string, number>[]>(text);
+    await sql('PRAGMA max_page_count = 1'); // no less than what there is already
+    const payload = JSON.stringify(['x'.repeat(50_000)]);
+    const bulk = Array.from({ length: 10 }, (_, i) => ({ ...task, id: `task-${i}`, payload }));
+    const failure: unknown = await backend.enqueueTasks(bulk).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(BackendError);
+    expect(failure).toMatchObject({ transient: true });
+    expect((failure as BackendError).message).toContain('SQLITE_FULL');
+    expect((await backend.counts()).queued).toBe(0);
+
+    await sql('PRAGMA max_page_count = 1073741823');
+    await backend.enqueueTasks(bulk);
+    expect((await backend.counts()).queued).toBe(10);
+  });
+
+  test('claims in order from many lanes, whatever there is room for', async () => {
+    const random = seededRandom(7);
+    const upTo = (n: number) => Math.floor(random() * n);
+    const backend = await openBackend(':memory:');
+    const names = ['A.run', 'B.run', 'C.run'];
+    const worker = {
+      id: 'worker-1',
+      host: 'here',
+      pid: process.pid,
+      processIdentity: null,
+      queues: null,
+      handlers: names,
+    };
+    await backend.registerWorker(worker, { lease: 3_600_000, inFlight: 0, stuck: 0 });
+    const tasks = Array.from({ length: 300 }, (_, i) => ({
+      ...task,
+      id: `task-${i}`,
+      queue: `queue-${upTo(60)}`,
+      name: names[upTo(3)]!,
+      priority: upTo(3) - 1,
+      eta: 1000 + upTo(40),
+    }));
+    await backend.enqueueTasks(tasks);
+    // The sort is stable: what is equal stays in the order of the enqueue.
+    let waiting = tasks.toSorted((a, b) => b.priority - a.priority || a.eta - b.eta);
+    for (let round = 0; waiting.length > 0; round += 1) {
+      const maxTasks = [1, 2, 5, 13, 40][round % 5]!;
+      const free = names.map(() => (round < 3 ? Infinity : upTo(1 + maxTasks)));
+      const handlers = new Map(names.map((name, i) => [name, { free: free[i]!, maxAttempts: 3 }]));
+      const expected = waiting.filter(({ name }) => (free[names.indexOf(name)]! -= 1) >= 0);
+      const claimed = await backend.reserveTask(worker.id, { maxTasks, handlers });
+      const ids = claimed.map(({ id }) => id);
+      expect({ round, ids }).toEqual({
+        round,
+        ids: expected.slice(0, maxTasks).map(({ id }) => id),
+      });
+      waiting = waiting.filter(({ id }) => !ids.includes(id));
+    }
   });
 });
