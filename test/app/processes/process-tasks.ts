@@ -50,8 +50,8 @@ export class ProcessTasks {
     });
   }
 
-  /** Never ends, holds no handle and looks at no signal. */
-  @Task()
+  /** Never ends, holds no handle and looks at no signal; only its timeout is still ahead. */
+  @Task({ timeout: '1h' })
   endless(): Promise<Receipt> {
     return this.recorded(() => new Promise(() => undefined));
   }
