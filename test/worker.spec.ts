@@ -1243,7 +1243,11 @@ describe('a lost lease', () => {
     const beats = new Steps();
     const renew = backend.renewWorker.bind(backend);
     const rescue = backend.rescueTasks.bind(backend);
-    backend.renewWorker = (...args) => renew(...args).finally(() => beats.add('renewed'));
+    let blocked = false;
+    backend.renewWorker = async (...args) => {
+      if (blocked) await beats.seen('swept'); // the heartbeat is the later of the two
+      return renew(...args).finally(() => beats.add('renewed'));
+    };
     backend.rescueTasks = (...args) => rescue(...args).finally(() => beats.add('swept'));
     let runs = 0;
     const { work, queue, worker } = await appWith(
@@ -1251,6 +1255,7 @@ describe('a lost lease', () => {
         runs += 1;
         beats.clear();
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1300);
+        blocked = true;
         await Promise.all([beats.seen('renewed'), beats.seen('swept')]);
         return 'done';
       },
