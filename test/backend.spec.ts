@@ -8,12 +8,13 @@ import {
   type NewTask,
 } from 'nestjs-sitq';
 import { backendConformance } from 'nestjs-sitq/testing';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { mutant, MUTATIONS } from './app/mutants.js';
 import { seededRandom } from './app/processes/random.js';
+import { Gate } from './app/gate.js';
 import { Lines } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
@@ -274,5 +275,26 @@ describe('TypeOrmBackend', () => {
       });
       waiting = waiting.filter(({ id }) => !ids.includes(id));
     }
+  });
+
+  test('hears the others through a new doorbell when the old one was removed', async () => {
+    const database = tempFile();
+    const [here, there] = [await openBackend(database), await openBackend(database)];
+    let heard = new Gate();
+    here.onChange(({ kind }) => {
+      if (kind === 'elsewhere') heard.open();
+    });
+    await there.enqueueTask(task);
+    await heard.opened;
+
+    heard = new Gate();
+    rmSync(`${database}-doorbell`);
+    await heard.opened; // the removal itself
+    for (const id of ['task-2', 'task-3']) {
+      heard = new Gate();
+      await there.enqueueTask({ ...task, id });
+      await heard.opened;
+    }
+    expect(existsSync(`${database}-doorbell`)).toBe(true);
   });
 });

@@ -36,6 +36,7 @@ export class LeaseKeeper {
 
   async start(): Promise<void> {
     await this.register();
+    if (this.stopped) return this.parts.backend.retireWorker(this.parts.registration.id);
     await this.sweep();
     this.scheduleBeat();
     this.scheduleSweep();
@@ -63,12 +64,12 @@ export class LeaseKeeper {
     await this.parts.backend.retireWorker(this.parts.registration.id);
   }
 
+  /** The next regular beat, whichever beat was the last one. */
   private scheduleBeat(): void {
+    clearTimeout(this.beatTimer);
     if (this.stopped) return;
     const interval = this.failing ? RETRY_INTERVAL : this.parts.lease / BEATS_PER_LEASE;
-    this.beatTimer = setTimeout(() => {
-      void this.beat().then(() => this.scheduleBeat());
-    }, interval);
+    this.beatTimer = setTimeout(() => void this.beat(), interval);
     this.beatTimer.unref();
   }
 
@@ -102,6 +103,7 @@ export class LeaseKeeper {
       }
       this.failing = true;
     }
+    this.scheduleBeat();
   }
 
   private register(): Promise<void> {

@@ -25,6 +25,7 @@ export class Doorbell {
   private watcher: FSWatcher | undefined;
   private timer: NodeJS.Timeout | undefined;
   private again = false;
+  private onRing: (() => void) | undefined;
 
   constructor(
     private readonly path: string,
@@ -57,10 +58,10 @@ export class Doorbell {
   /** Calls back whenever any process rings, this one included. */
   listen(onRing: () => void): void {
     if (this.file === undefined || this.watcher) return;
+    this.onRing = onRing;
     try {
-      this.watcher = watch(this.path, { persistent: false }, (event) => {
-        // Somebody removed the file: whoever comes later makes another one.
-        if (event === 'rename') this.replace(onRing);
+      this.watcher = watch(this.path, { persistent: false }, () => {
+        this.replaceIfRemoved();
         onRing();
       });
       this.watcher.on('error', (error) => {
@@ -72,16 +73,15 @@ export class Doorbell {
     }
   }
 
-  private replace(onRing: () => void): void {
+  /** Whoever comes after a removal makes another file, which nobody would hear on this one. */
+  private replaceIfRemoved(): void {
+    if (this.file === undefined || fstatSync(this.file).nlink > 0) return;
+    const listening = this.watcher !== undefined;
     this.ignore();
-    this.reopen();
-    this.listen(onRing);
-  }
-
-  private reopen(): void {
-    if (this.file !== undefined) closeSync(this.file);
+    closeSync(this.file);
     this.file = undefined;
     this.open();
+    if (listening && this.onRing) this.listen(this.onRing);
   }
 
   ignore(): void {
@@ -101,7 +101,7 @@ export class Doorbell {
   private write(): void {
     if (this.file === undefined) return;
     try {
-      if (fstatSync(this.file).nlink === 0) this.reopen();
+      this.replaceIfRemoved();
       if (this.file !== undefined) writeSync(this.file, BYTE, 0, 1, 0);
     } catch (error) {
       this.warn(error);
