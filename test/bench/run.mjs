@@ -7,7 +7,7 @@ import { median, withDatabase } from './workspace.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     backlog: { type: 'string', default: '1000000' },
     only: { type: 'string' },
   },
