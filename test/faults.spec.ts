@@ -201,6 +201,20 @@ test('a worker that is started again takes over at once, however long the lease'
   expect(at - killedAt).toBeLessThan(20_000);
 });
 
+test('a worker that runs already takes over from a neighbour that dies', async () => {
+  const queue = await scene.queue();
+  const options = { lease: 600_000, pollInterval: 600_000 }; // neither brings it about
+  const first = await scene.worker('first', options).ready();
+  const task = await queue.enqueue<Receipt>('ProcessTasks.hold');
+  await first.handler('start', task.id);
+  const second = await scene.worker('second', options).ready();
+  first.kill('SIGKILL');
+
+  await second.handler('start', task.id, 2);
+  await second.ask('release', task.id);
+  expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'second', lease: 2 });
+});
+
 test('the same id from two processes is one task', async () => {
   await scene.queue();
   const db = scene.sql();

@@ -85,6 +85,7 @@ export class TypeOrmBackend
       database = 'sitq.sqlite',
       durability = 'full',
       migrate = true,
+      clock = systemClock,
       logger,
     } = readOptions(
       'TypeOrmBackend',
@@ -95,7 +96,7 @@ export class TypeOrmBackend
     this.logger = logger;
     this.database = database === ':memory:' ? database : resolve(database);
     this.migrate = migrate;
-    this.dialect = new SqliteDialect(this.database, durability, options.clock ?? systemClock);
+    this.dialect = new SqliteDialect(this.database, durability, clock);
     this.writes = new GroupCommit(this.dialect, (batch) => this.announce(batch));
     this.doorbell =
       database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, logger);
