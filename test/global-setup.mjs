@@ -2,15 +2,22 @@ import { transformFile } from '@swc/core';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-const SOURCES = ['lib', 'test/app/processes'];
+const SOURCES = ['lib', 'test/app/databases', 'test/app/processes'];
 const OUTPUT = 'build/test';
+
+/** Compiles what runs outside jest, and finds the database servers for all workers. */
+export default async function setup(_globalConfig, projectConfig) {
+  await compile(projectConfig);
+  const { findServers } = await import(`../${OUTPUT}/test/app/databases/servers.js`);
+  await findServers();
+}
 
 /**
  * Compiles lib and the fixture processes into `build/test` with jest's own transformer: child
  * processes run under plain Node, and must run the sources, not whatever `dist` holds. Files that
  * have not changed are left alone.
  */
-export default async function setup(_globalConfig, { rootDir, transform }) {
+async function compile({ rootDir, transform }) {
   const [, , options] = transform.find(([pattern]) => new RegExp(pattern).test('a.ts'));
   const settings = readFileSync(join(rootDir, 'package.json'));
   const marker = join(rootDir, OUTPUT, 'settings.json');

@@ -1,0 +1,100 @@
+import { userInfo } from 'node:os';
+import { createDatabaseOn, dropLeftovers, type TestDatabase } from './databases.js';
+import { kindOfVersion, type ServerKind } from './kinds.js';
+import { OwnServer } from './own-server.js';
+import { startPostgres } from './postgres-server.js';
+import { connect } from './sql.js';
+
+/** URLs of the servers that a run has, by kind. */
+type Servers = Partial<Record<ServerKind, string>>;
+
+/** Hands the servers that jest's setup has found to its workers. */
+const VARIABLE = 'SITQ_TEST_SERVERS';
+const MYSQL_MISSING =
+  'MySQL and MariaDB were NOT tested: none answers on 127.0.0.1:3306 as root without a password. ' +
+  'Start one, or set SITQ_TEST_MYSQL_URL=mysql://user:password@host:port/ to one on which ' +
+  'databases may be created.';
+
+/** The kinds of server that this run has. */
+export function serverKinds(): ServerKind[] {
+  return Object.keys(servers()) as ServerKind[];
+}
+
+/** An empty database of its own on the server of this run. */
+export function createDatabase(kind: ServerKind): Promise<TestDatabase> {
+  const server = servers()[kind];
+  if (!server) throw new Error(`This run has no server for ${kind}.`);
+  return createDatabaseOn(kind, server);
+}
+
+function servers(): Servers {
+  return JSON.parse(process.env[VARIABLE] ?? '{}') as Servers;
+}
+
+/** What {@link findServers} had to start. */
+let started: OwnServer | undefined;
+
+/** For jest's setup: finds or starts the servers, once for all workers. */
+export async function findServers(): Promise<void> {
+  OwnServer.removeLeftovers();
+  const [postgres, mysql] = await Promise.all([findPostgres(), findMysql()]);
+  const found: Servers = { ...postgres, ...mysql };
+  for (const [kind, url] of Object.entries(found)) await dropLeftovers(kind as ServerKind, url);
+  process.env[VARIABLE] = JSON.stringify(found);
+}
+
+/** For jest's teardown: stops what was started, and says what could not be tested. */
+export async function leaveServers(): Promise<void> {
+  await started?.close();
+  started = undefined;
+  const { mysql, mariadb } = servers();
+  if (!mysql && !mariadb) process.stderr.write(`\n${MYSQL_MISSING}\n`);
+}
+
+async function findPostgres(): Promise<Servers> {
+  const told = process.env.SITQ_TEST_POSTGRES_URL;
+  if (told) return { postgres: await usable('postgres', told, 'SITQ_TEST_POSTGRES_URL') };
+  for (const user of new Set(['postgres', 'root', userInfo().username])) {
+    const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`;
+    if (await works('postgres', url)) return { postgres: url };
+  }
+  started = await startPostgres();
+  return { postgres: started.url };
+}
+
+async function findMysql(): Promise<Servers> {
+  const told = process.env.SITQ_TEST_MYSQL_URL;
+  const url = told ?? 'mysql://root@127.0.0.1:3306/';
+  if (told) await usable('mysql', told, 'SITQ_TEST_MYSQL_URL');
+  else if (!(await works('mysql', url))) return {};
+  const sql = await connect('mysql', url);
+  const [row] = await sql.query<{ version: string }>('SELECT version() AS version');
+  await sql.close();
+  return { [kindOfVersion(row!.version)]: url };
+}
+
+async function usable(kind: ServerKind, url: string, variable: string): Promise<string> {
+  try {
+    await tryOut(kind, url);
+    return url;
+  } catch (error) {
+    throw new Error(`${variable} names a server that cannot be used: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function works(kind: ServerKind, url: string): Promise<boolean> {
+  try {
+    await tryOut(kind, url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A server of which we may only read is of no use. */
+async function tryOut(kind: ServerKind, url: string): Promise<void> {
+  const database = await createDatabaseOn(kind, url);
+  await database.drop();
+}
