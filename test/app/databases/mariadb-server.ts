@@ -13,7 +13,7 @@ export function findMariadb(): { server: string; installer: string } | undefined
 /** Starts a MariaDB of this machine's installation; it takes about two seconds. */
 export async function startMariadb(): Promise<OwnServer> {
   const found = findMariadb();
-  if (!found) throw new Error('mariadbd and mariadb-install-db are not on this machine.');
+  if (!found) throw new Error('mariadbd is not on this machine');
   const data = (folder: string) => `--datadir=${join(folder, 'data')}`;
   return OwnServer.start({
     kind: 'mariadb',

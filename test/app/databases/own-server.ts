@@ -39,7 +39,7 @@ export class OwnServer {
     try {
       const [command, ...args] = recipe.initialise(folder);
       const { status, stderr, error } = spawnSync(command!, args, { ...recipe.user, cwd: '/' });
-      if (status !== 0) throw new Error(`${command} failed: ${String(error ?? stderr)}`);
+      if (status !== 0) throw new Error(`${command} failed: ${String(error ?? stderr).trim()}`);
       await server.start();
     } catch (error) {
       await server.close();

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { createDatabaseOn, dropLeftovers, type TestDatabase } from './databases.js';
 import { kindOfVersion, type ServerKind } from './kinds.js';
+import { startMariadb } from './mariadb-server.js';
 import { OwnServer } from './own-server.js';
 import { startPostgres } from './postgres-server.js';
 import { connect } from './sql.js';
@@ -10,10 +11,9 @@ type Servers = Partial<Record<ServerKind, string>>;
 
 /** Hands the servers that jest's setup has found to its workers. */
 const VARIABLE = 'SITQ_TEST_SERVERS';
-const MYSQL_MISSING =
-  'MySQL and MariaDB were NOT tested: none answers on 127.0.0.1:3306 as root without a password. ' +
-  'Start one, or set SITQ_TEST_MYSQL_URL=mysql://user:password@host:port/ to one on which ' +
-  'databases may be created.';
+const HOW_TO_TEST_MYSQL =
+  'Install mariadbd (Debian: mariadb-server), or set ' +
+  'SITQ_TEST_MYSQL_URL=mysql://user:password@host:port/ to a server that lets create databases.';
 
 /** The kinds of server that this run has. */
 export function serverKinds(): ServerKind[] {
@@ -32,7 +32,9 @@ function servers(): Servers {
 }
 
 /** What {@link findServers} had to start. */
-let started: OwnServer | undefined;
+const started: OwnServer[] = [];
+/** Why there is no MySQL. */
+let missing = '';
 
 /** For jest's setup: finds or starts the servers, once for all workers. */
 export async function findServers(): Promise<void> {
@@ -45,10 +47,10 @@ export async function findServers(): Promise<void> {
 
 /** For jest's teardown: stops what was started, and says what could not be tested. */
 export async function leaveServers(): Promise<void> {
-  await started?.close();
-  started = undefined;
+  await Promise.all(started.splice(0).map((server) => server.close()));
   const { mysql, mariadb } = servers();
-  if (!mysql && !mariadb) process.stderr.write(`\n${MYSQL_MISSING}\n`);
+  if (mysql || mariadb) return;
+  process.stderr.write(`\nMySQL and MariaDB were NOT tested: ${missing}. ${HOW_TO_TEST_MYSQL}\n`);
 }
 
 async function findPostgres(): Promise<Servers> {
@@ -58,19 +60,33 @@ async function findPostgres(): Promise<Servers> {
     const url = `postgres://${encodeURIComponent(user)}@127.0.0.1:5432/postgres`;
     if (await works('postgres', url)) return { postgres: url };
   }
-  started = await startPostgres();
-  return { postgres: started.url };
+  return { postgres: await startedUrl(startPostgres) };
 }
 
 async function findMysql(): Promise<Servers> {
   const told = process.env.SITQ_TEST_MYSQL_URL;
-  const url = told ?? 'mysql://root@127.0.0.1:3306/';
-  if (told) await usable('mysql', told, 'SITQ_TEST_MYSQL_URL');
-  else if (!(await works('mysql', url))) return {};
+  if (told) return withKind(await usable('mysql', told, 'SITQ_TEST_MYSQL_URL'));
+  const local = 'mysql://root@127.0.0.1:3306/';
+  if (await works('mysql', local)) return withKind(local);
+  try {
+    return { mariadb: await startedUrl(startMariadb) };
+  } catch (error) {
+    missing = `none answers on 127.0.0.1:3306 as root without a password, and ${(error as Error).message}`;
+    return {};
+  }
+}
+
+async function withKind(url: string): Promise<Servers> {
   const sql = await connect('mysql', url);
   const [row] = await sql.query<{ version: string }>('SELECT version() AS version');
   await sql.close();
   return { [kindOfVersion(row!.version)]: url };
+}
+
+async function startedUrl(start: () => Promise<OwnServer>): Promise<string> {
+  const server = await start();
+  started.push(server);
+  return server.url;
 }
 
 async function usable(kind: ServerKind, url: string, variable: string): Promise<string> {
