@@ -4,7 +4,11 @@ export { Task } from './decorators/task.decorator.js';
 
 export type { EnqueueManyOptions } from './interfaces/enqueue-many-options.interface.js';
 export type { EnqueueOptions } from './interfaces/enqueue-options.interface.js';
-export type { SitqOptions, SitqOptionsFactory } from './interfaces/sitq-options.interface.js';
+export type {
+  ModuleOptions,
+  SitqOptions,
+  SitqOptionsFactory,
+} from './interfaces/sitq-options.interface.js';
 export type { TaskOptions } from './core/task-options.js';
 export type { WorkerOptions } from './interfaces/worker-options.interface.js';
 
@@ -47,6 +51,7 @@ export type { NewTask, ReservedTask, StoredTask } from './core/task.js';
 export type { FinalResult, StoredError, StoredResult } from './core/result.js';
 export type { BulkBackend } from './core/capabilities/bulk-backend.js';
 export type { CancellingBackend } from './core/capabilities/cancelling-backend.js';
+export type { ClockedBackend } from './core/capabilities/clocked-backend.js';
 export type { CountingBackend, TaskCounts } from './core/capabilities/counting-backend.js';
 export type { JournalingBackend, LogLine, Report } from './core/capabilities/journaling-backend.js';
 export type {
@@ -58,8 +63,16 @@ export type {
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
 export type { BackendChange, WakingBackend } from './core/capabilities/waking-backend.js';
 export { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
-export type { TypeOrmBackendOptions } from './backends/typeorm/typeorm-backend-options.js';
-export { sitqSchema } from './backends/typeorm/schema.js';
+export type {
+  DataSourceStoreOptions,
+  MysqlStoreOptions,
+  PostgresStoreOptions,
+  SqliteStoreOptions,
+  StoreOptions,
+  TypeOrmBackendOptions,
+  UrlStoreOptions,
+} from './backends/typeorm/typeorm-backend-options.js';
+export { sitqSchema, type SchemaOptions } from './backends/typeorm/sitq-schema.js';
 
 export { SitqError } from './errors/sitq.error.js';
 export { BackendError } from './errors/backend.error.js';

@@ -24,11 +24,11 @@ import { readSitqOptions } from './sitq.settings.js';
       provide: Backend,
       inject: [SITQ_OPTIONS],
       useFactory: async (options: SitqOptions): Promise<Backend> => {
-        const { backend, database, durability, migrate } = readSitqOptions(options);
+        const { given, store } = readSitqOptions(options);
         const logger = new Logger(LOG_CONTEXT);
-        const store = backend ?? new TypeOrmBackend({ database, durability, migrate, logger });
-        await store.open();
-        return store;
+        const backend = given.backend ?? new TypeOrmBackend({ ...store, logger });
+        await backend.open();
+        return backend;
       },
     },
     { provide: SITQ_PLUGINS, inject: [SITQ_OPTIONS, Backend], useFactory: createPlugins },

@@ -1,13 +1,18 @@
+import { readStoreSettings, STORE_OPTIONS } from './backends/typeorm/store-settings.js';
+import type { StoreOptions } from './backends/typeorm/typeorm-backend-options.js';
 import { Backend } from './core/backend.js';
 import { check } from './core/option-checks.js';
-import { readOptions, type OptionCheck } from './core/option-reader.js';
+import { readOptions, requireObject, type OptionCheck } from './core/option-reader.js';
 import type { Plugin } from './core/plugin.js';
 import type { Serializer } from './core/serializer.js';
+import { showValue } from './core/show-value.js';
 import { ConfigurationError } from './errors/configuration.error.js';
-import type { SitqOptions } from './interfaces/sitq-options.interface.js';
+import type { ModuleOptions } from './interfaces/sitq-options.interface.js';
 import { parseRetention, type Retention } from './retention/retention-options.js';
 import type { WorkerOptions } from './interfaces/worker-options.interface.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
+
+const LABEL = 'SitqModule.forRoot';
 
 const worker: OptionCheck<false | WorkerOptions> = {
   parse: (value) => {
@@ -41,9 +46,6 @@ const CHECKS = {
   worker,
   plugins,
   backend,
-  database: check.text(`the path of a file, or ':memory:'`),
-  durability: check.oneOf('full', 'relaxed'),
-  migrate: check.boolean(),
   serializer: check.like<Serializer>(
     'an object with serialize(value) and deserialize(text)',
     'serialize',
@@ -52,23 +54,34 @@ const CHECKS = {
   retention,
 };
 
+/** What the module itself is told, and where tasks are kept. */
+export interface SitqSettings {
+  readonly given: ModuleOptions & { readonly backend?: Backend };
+  readonly store: StoreOptions;
+}
+
 /** @throws ConfigurationError that names the option, the value and the remedy. */
-export function readSitqOptions(options: unknown): SitqOptions {
-  const given = readOptions(
-    'SitqModule.forRoot',
-    options,
-    CHECKS,
-    (message, option, value) => new ConfigurationError(message, option, value),
-  );
-  for (const option of ['database', 'durability', 'migrate'] as const) {
-    if (given.backend && given[option] !== undefined) {
-      throw new ConfigurationError(
-        `SitqModule.forRoot: ${option} is ${String(given[option])}, but a backend was given too. ` +
-          `Give ${option} to the backend, or leave the backend out.`,
-        option,
-        given[option],
-      );
-    }
+export function readSitqOptions(options: unknown): SitqSettings {
+  requireObject(LABEL, options, refuse);
+  const own: Record<string, unknown> = {};
+  const store: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    (STORE_OPTIONS.includes(name) ? store : own)[name] = value;
   }
-  return given;
+  const given = readOptions(LABEL, own, CHECKS, refuse, STORE_OPTIONS);
+  const [option] = Object.keys(store).filter((name) => store[name] !== undefined);
+  if (given.backend && option !== undefined) {
+    throw refuse(
+      `${LABEL}: ${option} is ${showValue(store[option])}, but a backend was given too. Give ` +
+        `${option} to the backend, or leave the backend out.`,
+      option,
+      store[option],
+    );
+  }
+  if (!given.backend) readStoreSettings(LABEL, store);
+  return { given, store: store as StoreOptions };
+}
+
+function refuse(message: string, option: string, value: unknown): ConfigurationError {
+  return new ConfigurationError(message, option, value);
 }

@@ -16,7 +16,7 @@ test('twenty processes that boot at once on an empty file all come up', async ()
 
   const db = scene.sql();
   expect(db.prepare('SELECT name FROM sitq_migration').pluck().all()).toEqual(
-    sitqSchema.migrations.map(({ name }) => name),
+    sitqSchema().migrations.map(({ name }) => name),
   );
   expect(db.prepare('SELECT count(*) FROM sitq_worker').pluck().get()).toBe(children.length);
   expect(children.map(({ output }) => output).join('')).toBe('');
@@ -66,7 +66,7 @@ describe('the schema', () => {
   test('goes down and up again', async () => {
     const dataSource = await openDataSource();
     await dataSource.runMigrations();
-    for (const _ of sitqSchema.migrations) await dataSource.undoLastMigration();
+    for (const _ of sitqSchema().migrations) await dataSource.undoLastMigration();
     const left: { name: string }[] = await dataSource.query(
       `SELECT name FROM sqlite_master WHERE name LIKE 'sitq\\_%' ESCAPE '\\'`,
     );
@@ -95,5 +95,5 @@ test('two backends of one process may open one file at the same time', async () 
 
 function openDataSource(): Promise<DataSource> {
   const { database } = scene;
-  return new DataSource({ type: 'better-sqlite3', database, ...sitqSchema }).initialize();
+  return new DataSource({ type: 'better-sqlite3', database, ...sitqSchema() }).initialize();
 }

@@ -154,7 +154,7 @@ describe('a bad option', () => {
   const anObject = { valueOf: () => 1 };
 
   test.each<[options: unknown, option: string, shown: string, remedy: string]>([
-    [{ databse: 'x' }, 'databse', `'x'`, 'Known are: worker, plugins, backend, database'],
+    [{ databse: 'x' }, 'databse', `'x'`, 'Known are: worker, plugins, backend'],
     [{ database: '' }, 'database', `''`, `the path of a file, or ':memory:'`],
     [{ database: 5 }, 'database', '5', `the path of a file, or ':memory:'`],
     [{ durability: 'some' }, 'durability', `'some'`, `one of 'full', 'relaxed'`],

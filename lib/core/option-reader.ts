@@ -18,19 +18,21 @@ export type Refuse = (message: string, option: string, value: unknown) => Error;
  * the value and the remedy. Options that are absent or undefined stay absent.
  *
  * @param label names the options in messages, such as `forRoot` or `@Task on MailTasks.welcome`
+ * @param alsoKnown options that somebody else reads, for the message about an unknown one
  */
 export function readOptions<C extends Checks>(
   label: string,
   input: unknown,
   checks: C,
   refuse: Refuse,
+  alsoKnown: readonly string[] = [],
 ): Parsed<C> {
   requireObject(label, input, refuse);
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(input)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) {
-      const known = Object.keys(checks).join(', ');
+      const known = [...Object.keys(checks), ...alsoKnown].join(', ');
       throw refuse(
         `${label}: there is no option '${name}' (value ${showValue(value)}). Known are: ${known}.`,
         name,

@@ -1,3 +1,4 @@
+import type { StoreOptions } from '../backends/typeorm/typeorm-backend-options.js';
 import type { Backend } from '../core/backend.js';
 import type { Plugin } from '../core/plugin.js';
 import type { Serializer } from '../core/serializer.js';
@@ -5,20 +6,11 @@ import type { Retention } from '../retention/retention-options.js';
 import type { WorkerOptions } from './worker-options.interface.js';
 
 /**
- * Options of `SitqModule.forRoot`.
+ * Options of `SitqModule.forRoot` that are not about the store.
  *
  * @publicApi
  */
-export interface SitqOptions {
-  /** SQLite file, created with mode 0600, or `':memory:'`. @default 'sitq.sqlite' */
-  database?: string;
-  /**
-   * `full`: what is acknowledged survives a power cut. `relaxed`: it survives the death of the
-   * process, but a power cut may take the last moments. @default 'full'
-   */
-  durability?: 'full' | 'relaxed';
-  /** Create or update the tables at boot. @default true */
-  migrate?: boolean;
+export interface ModuleOptions {
   /** How this process runs tasks; `false` when it only enqueues. @default {} */
   worker?: false | WorkerOptions;
   /**
@@ -30,9 +22,15 @@ export interface SitqOptions {
   serializer?: Serializer;
   /** Features around the queue, in order. @default [] */
   plugins?: Plugin[];
-  /** A store of your own instead of `database`, `durability` and `migrate`. */
-  backend?: Backend;
 }
+
+/**
+ * Options of `SitqModule.forRoot`: tasks in an SQLite file, on a database server, in the database
+ * of a DataSource of the application, or in a store of your own (`backend`).
+ *
+ * @publicApi
+ */
+export type SitqOptions = ModuleOptions & (StoreOptions | { backend: Backend });
 
 /**
  * A class for `SitqModule.forRootAsync({ useClass | useExisting })`.

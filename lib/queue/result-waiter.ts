@@ -93,11 +93,11 @@ export class ResultWaiter {
   }
 
   private onChange(change: BackendChange): void {
-    if (change.kind === 'settled') {
-      const ours = change.taskIds.filter((id) => this.waiting.has(id));
-      if (ours.length > 0) void this.check(ours);
-    } else if (change.kind === 'elsewhere') {
+    if (change.kind === 'elsewhere' || (change.kind === 'settled' && !change.taskIds)) {
       void this.checkAll();
+    } else if (change.kind === 'settled') {
+      const ours = change.taskIds?.filter((id) => this.waiting.has(id));
+      if (ours?.length) void this.check(ours);
     }
   }
 

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from '../core/backend.js';
 import { isBulkBackend } from '../core/capabilities/bulk-backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
+import { clockOf } from '../core/capabilities/clocked-backend.js';
 import { isCountingBackend, type TaskCounts } from '../core/capabilities/counting-backend.js';
 import { isJournalingBackend, type LogLine } from '../core/capabilities/journaling-backend.js';
 import { requireCapability } from '../core/capabilities/require-capability.js';
 import type { Clock } from '../core/clock.js';
-import { systemClock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
 import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
@@ -46,7 +46,7 @@ export interface TaskQueueParts {
   readonly registry?: HandlerRegistry;
   /** @default none */
   readonly plugins?: readonly Plugin[];
-  /** @default the clock of this machine */
+  /** @default that of the backend, else of this machine */
   readonly clock?: Clock;
 }
 
@@ -63,7 +63,8 @@ export class TaskQueue {
   private readonly results: ResultWaiter;
 
   constructor(parts: TaskQueueParts) {
-    const { backend, serializer = new DefaultSerializer(), clock = systemClock } = parts;
+    const { backend, serializer = new DefaultSerializer() } = parts;
+    const clock = parts.clock ?? clockOf(backend);
     this.backend = backend;
     this.codec = new PayloadCodec(serializer);
     this.targets = new TaskTargets(parts.registry ?? new HandlerRegistry());

@@ -4,7 +4,8 @@ import type { Backend, ReserveRequest } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import { isLeasingBackend, type LeasingBackend } from '../core/capabilities/leasing-backend.js';
 import { isWakingBackend, type BackendChange } from '../core/capabilities/waking-backend.js';
-import { systemClock, type Clock } from '../core/clock.js';
+import { clockOf } from '../core/capabilities/clocked-backend.js';
+import type { Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { SitqLogger } from '../core/logger.js';
 import { PayloadCodec } from '../core/payload-codec.js';
@@ -51,7 +52,7 @@ export interface WorkerParts {
   /** @default none */
   readonly plugins?: readonly Plugin[];
   readonly logger: SitqLogger;
-  /** @default the clock of this machine */
+  /** @default that of the backend, else of this machine */
   readonly clock?: Clock;
 }
 
@@ -111,7 +112,7 @@ export class Worker implements RunObserver {
 
   /** @throws ConfigurationError for a bad option. */
   constructor(private readonly parts: WorkerParts) {
-    const { backend, logger, plugins = [], clock = systemClock } = parts;
+    const { backend, logger, plugins = [], clock = clockOf(backend) } = parts;
     this.settings = readWorkerOptions(parts.options ?? {});
     this.clock = clock;
     this.context = parts.context ?? new TaskContext();

@@ -58,14 +58,17 @@ export async function startApp(
   more: ModuleMetadata = {},
 ): Promise<TestApp> {
   const { imports = [], ...rest } = more;
-  const { worker, backend, database = backend ? undefined : ':memory:' } = options;
+  const { worker } = options;
   const sitq = SitqModule.forRoot({
-    ...options,
-    database,
+    ...(isStoreGiven(options) ? options : { ...options, database: ':memory:' }),
     // A handler that a failed test left waiting must not hold up the rest.
     worker: worker === false ? false : { shutdownTimeout: '1s', ...worker },
   });
   return startModule({ imports: [sitq, ...imports], providers: handlers, ...rest });
+}
+
+function isStoreGiven(options: SitqOptions): boolean {
+  return ['backend', 'database', 'url', 'type', 'dataSource'].some((name) => name in options);
 }
 
 /** Starts a real Nest application of any shape. It is closed after the test. */

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BackendError } from '../../errors/backend.error.js';
+import type { BackendError } from '../../errors/backend.error.js';
 import type { Dialect } from './dialect/dialect.js';
 import { WriteBatch, type WriteKind, type WriteKinds, type WriteOf } from './write-batch.js';
 import { Write } from './write.js';
 
-/** How long a batch is tried again while the database is busy. */
-const PATIENCE = 15_000;
 /** Writes per transaction. */
 const MOST_WRITES = 1000;
 
@@ -75,27 +73,31 @@ export class GroupCommit {
     try {
       await this.tryUntilDone(batch);
     } catch (error) {
-      const failure = this.dialect.toBackendError(error);
-      for (const write of batch.all()) write.fail(failure);
+      this.fail(batch, this.dialect.toBackendError(error));
       return;
     }
     for (const write of batch.all()) write.finish();
     this.onCommitted(batch);
   }
 
+  /** What was decided before the failure stands. */
+  private fail(batch: WriteBatch, failure: BackendError): void {
+    let decided = false;
+    for (const write of batch.all()) {
+      decided ||= write.decided;
+      if (write.decided) write.finish();
+      else write.fail(failure);
+    }
+    if (decided) this.onCommitted(batch);
+  }
+
   private async tryUntilDone(batch: WriteBatch): Promise<void> {
-    const giveUpAt = Date.now() + PATIENCE;
+    const began = performance.now();
     for (let round = 0; ; round += 1) {
       try {
         return await this.dialect.commit(batch);
       } catch (error) {
-        if (!this.dialect.isContention(error)) throw error;
-        if (Date.now() > giveUpAt) {
-          throw new BackendError(
-            `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open?`,
-            { cause: error, transient: true },
-          );
-        }
+        if (performance.now() - began >= this.dialect.patienceFor(error)) throw error;
         await sleep(Math.random() * Math.min(50, 2 + 4 * round));
       }
     }

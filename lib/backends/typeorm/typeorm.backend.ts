@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { Backend, type ReserveRequest, type StatusChange } from '../../core/backend.js';
 import type { BulkBackend } from '../../core/capabilities/bulk-backend.js';
 import type { CancellingBackend } from '../../core/capabilities/cancelling-backend.js';
+import type { ClockedBackend } from '../../core/capabilities/clocked-backend.js';
 import type { CountingBackend, TaskCounts } from '../../core/capabilities/counting-backend.js';
 import type {
   JournalingBackend,
@@ -30,20 +30,18 @@ import { ConfigurationError } from '../../errors/configuration.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
 import type { Dialect } from './dialect/dialect.js';
-import { SqliteDialect } from './dialect/sqlite.dialect.js';
-import { Doorbell } from './doorbell.js';
+import { createDialect } from './dialect/create-dialect.js';
 import { GroupCommit } from './group-commit.js';
-import { ensureSchema, sitqSchema } from './schema.js';
+import { ensureSchema, schemaOf } from './schema.js';
+import { readStoreSettings } from './store-settings.js';
 import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
+import type { Ring } from './waker.js';
 import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
-/** How long opening waits for other processes that open the same new file, in ms. */
+/** How long opening waits for other processes that open the same new database, in ms. */
 const OPEN_PATIENCE = 30_000;
 
 const CHECKS = {
-  database: check.text(`the path of a file, or ':memory:'`),
-  durability: check.oneOf('full', 'relaxed'),
-  migrate: check.boolean(),
   logger: check.like<SitqLogger>('a logger, such as that of Nest', 'log', 'warn', 'error'),
   clock: check.like<Clock>('an object with now()', 'now'),
 };
@@ -60,18 +58,20 @@ export class TypeOrmBackend
   implements
     BulkBackend,
     CancellingBackend,
+    ClockedBackend,
     CountingBackend,
     JournalingBackend,
     LeasingBackend,
     PruningBackend,
     WakingBackend
 {
-  /** Absolute path of the database file, or `:memory:`. */
+  /** The database: absolute path of a file, `:memory:`, or host and name. */
   readonly database: string;
+  /** By which tasks start: that of the server where there is one. */
+  readonly clock: Clock;
 
   private readonly dialect: Dialect;
-  private readonly writes: GroupCommit;
-  private readonly doorbell: Doorbell | null;
+  private readonly commits: Readonly<Record<WriteKind, GroupCommit>>;
   private readonly listeners = new Set<(change: BackendChange) => void>();
   private readonly migrate: boolean;
   private readonly logger: SitqLogger | undefined;
@@ -79,27 +79,29 @@ export class TypeOrmBackend
   private opening: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
+  /** @throws ConfigurationError for a bad option. */
   constructor(options: TypeOrmBackendOptions = {}) {
     super();
-    const {
-      database = 'sitq.sqlite',
-      durability = 'full',
-      migrate = true,
-      clock = systemClock,
-      logger,
-    } = readOptions(
-      'TypeOrmBackend',
-      options,
-      CHECKS,
-      (message, option, value) => new ConfigurationError(message, option, value),
-    );
+    const { clock, logger, ...store } = options;
+    const refuse = (message: string, option: string, value: unknown) =>
+      new ConfigurationError(message, option, value);
+    readOptions('TypeOrmBackend', { clock, logger }, CHECKS, refuse);
+    const settings = readStoreSettings('TypeOrmBackend', store);
     this.logger = logger;
-    this.database = database === ':memory:' ? database : resolve(database);
-    this.migrate = migrate;
-    this.dialect = new SqliteDialect(this.database, durability, clock);
-    this.writes = new GroupCommit(this.dialect, (batch) => this.announce(batch));
-    this.doorbell =
-      database === ':memory:' ? null : new Doorbell(`${this.database}-doorbell`, logger);
+    this.migrate = settings.migrate;
+    this.dialect = createDialect(settings, clock ?? systemClock, logger);
+    this.clock = this.dialect.clock;
+    this.database = this.dialect.place;
+    this.commits = this.createCommits();
+  }
+
+  private createCommits(): Record<WriteKind, GroupCommit> {
+    const commits: Partial<Record<WriteKind, GroupCommit>> = {};
+    for (const kinds of this.dialect.groups) {
+      const commit = new GroupCommit(this.dialect, (batch) => this.announce(batch));
+      for (const kind of kinds) commits[kind] = commit;
+    }
+    return commits as Record<WriteKind, GroupCommit>;
   }
 
   open(): Promise<void> {
@@ -119,8 +121,8 @@ export class TypeOrmBackend
 
   enqueueTasks(tasks: readonly NewTask[]): Promise<void> {
     const done = this.write('enqueue', 'insert', tasks);
-    // Before the commit, so that the claim of a worker that waits in this process joins it.
-    this.emit({ kind: 'enqueued' });
+    // Where they share a commit the claim of a worker that waits in this process joins it.
+    if (this.commits.insert === this.commits.claim) this.emit({ kind: 'enqueued' });
     return done;
   }
 
@@ -190,10 +192,10 @@ export class TypeOrmBackend
 
   onChange(listener: (change: BackendChange) => void): () => void {
     this.listeners.add(listener);
-    this.doorbell?.listen(() => this.emit({ kind: 'elsewhere' }));
+    this.dialect.waker?.listen((change) => this.emit(change));
     return () => {
       this.listeners.delete(listener);
-      if (this.listeners.size === 0) this.doorbell?.ignore();
+      if (this.listeners.size === 0) this.dialect.waker?.ignore();
     };
   }
 
@@ -208,14 +210,13 @@ export class TypeOrmBackend
     } catch (error) {
       throw error instanceof SitqError ? error : this.cannotOpen(error);
     }
-    this.doorbell?.open();
+    await this.dialect.waker?.open();
   }
 
   private cannotOpen(error: unknown): BackendError {
     const { message, transient } = this.dialect.toBackendError(error);
     return new BackendError(
-      `The database ${this.database} cannot be opened: ${message} Give the path of an SQLite file, ` +
-        `or of one that does not exist yet.`,
+      `The database ${this.database} cannot be opened: ${message} ${this.dialect.remedy}`,
       { cause: error, transient },
     );
   }
@@ -223,15 +224,18 @@ export class TypeOrmBackend
   private async connect(): Promise<DataSource> {
     const giveUpAt = Date.now() + OPEN_PATIENCE;
     for (;;) {
-      const dataSource = new DataSource({ ...this.dialect.dataSourceOptions(), ...sitqSchema });
+      const dataSource = new DataSource({
+        ...this.dialect.dataSourceOptions(),
+        ...schemaOf(this.dialect.schema),
+      });
       try {
         await dataSource.initialize();
         await ensureSchema(dataSource, this.dialect, this.migrate);
-        this.dialect.attach(dataSource);
+        await this.dialect.attach(dataSource);
         return dataSource;
       } catch (error) {
         if (dataSource.isInitialized) await dataSource.destroy();
-        if (!this.dialect.isContention(error) || Date.now() > giveUpAt) throw error;
+        if (this.dialect.patienceFor(error) === 0 || Date.now() > giveUpAt) throw error;
         await sleep(5 + Math.random() * 45);
       }
     }
@@ -239,11 +243,11 @@ export class TypeOrmBackend
 
   private async shutDown(): Promise<void> {
     await this.opening?.catch(() => undefined);
-    await this.writes.drain();
+    await Promise.all(Object.values(this.commits).map((commit) => commit.drain()));
     const { dataSource } = this;
     this.dataSource = null;
     this.listeners.clear();
-    this.doorbell?.close();
+    await this.dialect.waker?.close();
     await dataSource?.destroy();
   }
 
@@ -253,7 +257,7 @@ export class TypeOrmBackend
     input: WriteKinds[K]['input'],
   ): Promise<WriteKinds[K]['outcome']> {
     if (!this.dataSource || this.closing) return Promise.reject(new QueueClosedError(operation));
-    return this.writes.add(kind, input);
+    return this.commits[kind].add(kind, input);
   }
 
   private async read<T>(operation: string, work: () => Promise<T>): Promise<T> {
@@ -267,13 +271,18 @@ export class TypeOrmBackend
 
   /** Tells this process and the others what a commit changed. */
   private announce(batch: WriteBatch): void {
-    const rescued = batch.rescue.some((write) => write.outcome?.length);
-    if (rescued || concernsOthers(batch)) this.doorbell?.ring();
+    const rings = ringsOf(batch);
+    if (rings.size === 0) return;
+    if (concernsOthers(batch, rings)) this.dialect.waker?.ring(rings);
     if (this.listeners.size === 0) return;
-    if (batch.cancel.length > 0) this.emit({ kind: 'cancel-requested' });
-    const taskIds = endedIn(batch);
-    if (taskIds.length > 0) this.emit({ kind: 'settled', taskIds });
-    if (batch.change.length > 0 || rescued) this.emit({ kind: 'enqueued' });
+    if (rings.has('cancel-requested')) this.emit({ kind: 'cancel-requested' });
+    if (rings.has('settled')) this.emit({ kind: 'settled', taskIds: endedIn(batch) });
+    if (rings.has('enqueued') && !this.wasAnnounced(batch)) this.emit({ kind: 'enqueued' });
+  }
+
+  /** An insert that shares its commit with claims is announced before it. */
+  private wasAnnounced(batch: WriteBatch): boolean {
+    return this.commits.insert === this.commits.claim && !requeues(batch);
   }
 
   /** A listener that fails must not make a commit look failed. */
@@ -288,12 +297,25 @@ export class TypeOrmBackend
   }
 }
 
-/** Whether another process may have something to do: a task to run, a result to fetch, a cancel. */
-function concernsOthers(batch: WriteBatch): boolean {
-  const { insert, settle, change, cancel, claim } = batch;
-  if (settle.length + change.length + cancel.length > 0) return true;
-  if (claim.length === 0) return insert.length > 0;
-  // What this very transaction enqueued and claimed is nobody else's.
+/** What a commit changed that somebody may wait for. */
+function ringsOf(batch: WriteBatch): Set<Ring> {
+  const { insert, settle, cancel } = batch;
+  const rings = new Set<Ring>();
+  const requeued = requeues(batch);
+  if (insert.length > 0 || requeued) rings.add('enqueued');
+  if (settle.length + cancel.length > 0 || requeued) rings.add('settled');
+  if (cancel.length > 0) rings.add('cancel-requested');
+  return rings;
+}
+
+/** Whether tasks that had a worker may wait again. They may also have ended. */
+function requeues({ change, rescue }: WriteBatch): boolean {
+  return change.length > 0 || rescue.some((write) => write.outcome?.length);
+}
+
+/** What this very transaction enqueued and claimed is nobody else's. */
+function concernsOthers({ claim, insert }: WriteBatch, rings: ReadonlySet<Ring>): boolean {
+  if (claim.length === 0 || rings.size > 1 || !rings.has('enqueued')) return true;
   const claimed = new Set(claim.flatMap(({ outcome = [] }) => outcome.map((task) => task.id)));
   return insert.some(({ input }) => input.some((task) => !claimed.has(task.id)));
 }

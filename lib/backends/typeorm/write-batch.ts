@@ -32,6 +32,22 @@ export interface WriteKinds {
 }
 
 export type WriteKind = keyof WriteKinds;
+
+/** Every kind, in the order of application. */
+export const WRITE_KINDS: readonly WriteKind[] = [
+  'report',
+  'settle',
+  'change',
+  'cancel',
+  'insert',
+  'register',
+  'renew',
+  'rescue',
+  'prune',
+  'claim',
+  'retire',
+];
+
 export type WriteOf<K extends WriteKind> = Write<WriteKinds[K]['input'], WriteKinds[K]['outcome']>;
 
 /** The writes of one transaction. */
@@ -51,7 +67,7 @@ export class WriteBatch {
   /** How many writes there are. */
   get size(): number {
     let size = 0;
-    for (const writes of Object.values(this)) size += (writes as unknown[]).length;
+    for (const kind of WRITE_KINDS) size += this[kind].length;
     return size;
   }
 
@@ -67,6 +83,6 @@ export class WriteBatch {
 
   /** Every write, in the order of application. */
   *all(): Generator<Write<unknown, unknown>> {
-    for (const writes of Object.values(this)) yield* writes as Write<unknown, unknown>[];
+    for (const kind of WRITE_KINDS) yield* this[kind] as Write<unknown, unknown>[];
   }
 }

@@ -2,12 +2,25 @@
 export class Write<I, O> {
   outcome: O | undefined;
   error: Error | undefined;
+  /** Outcome or error stand, whatever becomes of the rest of the batch. */
+  decided = false;
 
   constructor(
     readonly input: I,
     private readonly resolve: (outcome: O) => void,
     private readonly reject: (error: Error) => void,
   ) {}
+
+  /** For databases that apply a batch in several steps. */
+  succeed(outcome: O): void {
+    this.outcome = outcome;
+    this.decided = true;
+  }
+
+  refuse(error: Error): void {
+    this.error = error;
+    this.decided = true;
+  }
 
   /** Tells the caller, after the commit. */
   finish(): void {

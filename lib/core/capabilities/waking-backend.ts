@@ -8,7 +8,11 @@ import type { Backend, ReserveRequest } from '../backend.js';
  */
 export type BackendChange =
   | { readonly kind: 'enqueued' | 'cancel-requested' | 'elsewhere' }
-  | { readonly kind: 'settled'; readonly taskIds: readonly string[] };
+  | {
+      readonly kind: 'settled';
+      /** Null when the store does not say which. */
+      readonly taskIds: readonly string[] | null;
+    };
 
 /**
  * A store that tells when there is something to do, so that nobody has to poll. Always a hint:

@@ -24,7 +24,9 @@ export const wakeCases = {
     const reserved = await scene.running();
     const heard = listen(scene);
     await scene.complete(reserved);
-    await heard((change) => change.kind === 'settled' && change.taskIds.includes(reserved.id));
+    await heard(
+      (change) => change.kind === 'settled' && change.taskIds?.includes(reserved.id) === true,
+    );
   },
 
   'tells everybody until they leave': async (scene: Waking) => {

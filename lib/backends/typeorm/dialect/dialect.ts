@@ -2,16 +2,35 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../core/backend.js';
 import type { TaskCounts } from '../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
+import type { Clock } from '../../../core/clock.js';
 import type { StoredResult } from '../../../core/result.js';
 import type { StoredTask } from '../../../core/task.js';
 import type { BackendError } from '../../../errors/backend.error.js';
-import type { WriteBatch } from '../write-batch.js';
+import type { SchemaTraits } from '../schema-traits.js';
+import type { Waker } from '../waker.js';
+import type { WriteBatch, WriteKind } from '../write-batch.js';
 
 /**
  * What differs between the databases, and nothing else. `TypeOrmBackend` turns calls into batches
- * of writes; a dialect applies a batch in one transaction.
+ * of writes; a dialect applies a batch.
  */
 export interface Dialect {
+  /** The database for messages, without a password: a path, or a host and a name. */
+  readonly place: string;
+  /** What to do when it cannot be opened, as a sentence. */
+  readonly remedy: string;
+
+  readonly schema: SchemaTraits;
+  /** The time by which tasks start. */
+  readonly clock: Clock;
+  readonly waker: Waker | null;
+
+  /**
+   * Kinds of writes that share a batch; batches of different groups are applied side by side.
+   * Every kind is in one group.
+   */
+  readonly groups: readonly (readonly WriteKind[])[];
+
   /** Options of the DataSource that the backend opens for itself. */
   dataSourceOptions(): DataSourceOptions;
 
@@ -22,12 +41,12 @@ export interface Dialect {
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void>;
 
   /** The schema is there: compile statements. */
-  attach(dataSource: DataSource): void;
+  attach(dataSource: DataSource): Promise<void> | void;
 
   /**
-   * Applies every write in one transaction, in the order of {@link WriteBatch}, and sets the
-   * outcome or the error of each. Throws when the whole transaction failed; it may then be tried
-   * again with the same batch.
+   * Applies every write in the order of {@link WriteBatch} and sets the outcome or the error of
+   * each. Throws when nothing is known of those that have neither; the same batch may then be
+   * given again.
    */
   commit(batch: WriteBatch): Promise<void> | void;
 
@@ -39,8 +58,8 @@ export interface Dialect {
   findNextEta(request: ReserveRequest): Promise<number | null>;
   count(): Promise<TaskCounts>;
 
-  /** Whether another process merely held the lock: nothing was done, try again soon. */
-  isContention(error: unknown): boolean;
+  /** How long a batch that fails with this error is tried again, in ms; 0: not at all. */
+  patienceFor(error: unknown): number;
 
   /** Wraps an error of the driver; `transient` where a later call may succeed. */
   toBackendError(error: unknown): BackendError;

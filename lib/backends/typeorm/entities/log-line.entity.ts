@@ -1,4 +1,5 @@
 import { EntitySchema } from 'typeorm';
+import type { SchemaTraits } from '../schema-traits.js';
 
 /** A row of `sitq_log`: names as in the database. */
 export interface LogLineRow {
@@ -9,20 +10,20 @@ export interface LogLineRow {
   line: string;
 }
 
-/**
- * One line that a handler logged.
- *
- * @publicApi
- */
-export const LogLineEntity = new EntitySchema<LogLineRow>({
-  name: 'SitqLogLine',
-  tableName: 'sitq_log',
-  columns: {
-    seq: { type: 'integer', primary: true, generated: true },
-    task_seq: { type: 'integer' },
-    attempt: { type: 'integer' },
-    at: { type: 'integer' },
-    line: { type: 'text' },
-  },
-  indices: [{ name: 'sitq_log_task', columns: ['task_seq'] }],
-});
+/** One line that a handler logged. */
+export function logLineEntity({ names, types, lineKey }: SchemaTraits) {
+  const { text, instant, integer } = types;
+  return new EntitySchema<LogLineRow>({
+    name: 'SitqLogLine',
+    tableName: names.plain('log'),
+    schema: names.schema,
+    columns: {
+      seq: { ...lineKey },
+      task_seq: { ...instant },
+      attempt: { ...integer },
+      at: { ...instant },
+      line: { ...text },
+    },
+    indices: [{ name: names.plain('log_task'), columns: ['task_seq'] }],
+  });
+}

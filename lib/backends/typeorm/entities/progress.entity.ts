@@ -1,4 +1,5 @@
 import { EntitySchema } from 'typeorm';
+import type { SchemaTraits } from '../schema-traits.js';
 
 /** A row of `sitq_progress`: names as in the database. */
 export interface ProgressRow {
@@ -9,14 +10,16 @@ export interface ProgressRow {
 /**
  * The latest progress of a task, apart from the task so that writing it often does not rewrite
  * the payload.
- *
- * @publicApi
  */
-export const ProgressEntity = new EntitySchema<ProgressRow>({
-  name: 'SitqProgress',
-  tableName: 'sitq_progress',
-  columns: {
-    task_seq: { type: 'integer', primary: true },
-    value: { type: 'text' },
-  },
-});
+export function progressEntity({ names, types }: SchemaTraits) {
+  const { text, instant } = types;
+  return new EntitySchema<ProgressRow>({
+    name: 'SitqProgress',
+    tableName: names.plain('progress'),
+    schema: names.schema,
+    columns: {
+      task_seq: { ...instant, primary: true },
+      value: { ...text },
+    },
+  });
+}

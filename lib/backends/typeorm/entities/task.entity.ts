@@ -1,4 +1,5 @@
 import { EntitySchema } from 'typeorm';
+import type { SchemaTraits } from '../schema-traits.js';
 
 /** A row of `sitq_task`: names as in the database. */
 export interface TaskRow {
@@ -25,55 +26,36 @@ export interface TaskRow {
   error: string | null;
 }
 
-/**
- * One task. `seq` is the order of enqueueing. Three small partial indexes: what waits, in exactly
- * the claim's order; what runs, by worker; what has ended, by time.
- *
- * @publicApi
- */
-export const TaskEntity = new EntitySchema<TaskRow>({
-  name: 'SitqTask',
-  tableName: 'sitq_task',
-  columns: {
-    // Not AUTOINCREMENT, whose bookkeeping would be one more page in every commit.
-    seq: { type: 'integer', primary: true },
-    id: { type: 'text' },
-    name: { type: 'text' },
-    queue: { type: 'text' },
-    status: { type: 'text', default: 'queued' },
-    priority: { type: 'integer', default: 0 },
-    eta: { type: 'integer' },
-    payload: { type: 'text' },
-    attempt: { type: 'integer', default: 0 },
-    max_attempts: { type: 'integer', nullable: true },
-    lease: { type: 'integer', default: 0 },
-    worker_id: { type: 'text', nullable: true },
-    timeout: { type: 'integer', nullable: true },
-    backoff: { type: 'text', nullable: true },
-    meta: { type: 'text', nullable: true },
-    cancel_requested_at: { type: 'integer', nullable: true },
-    created_at: { type: 'integer' },
-    started_at: { type: 'integer', nullable: true },
-    finished_at: { type: 'integer', nullable: true },
-    result: { type: 'text', nullable: true },
-    error: { type: 'text', nullable: true },
-  },
-  indices: [
-    { name: 'sitq_task_id', columns: ['id'], unique: true },
-    {
-      name: 'sitq_task_ready',
-      columns: ['queue', 'name', 'priority', 'eta'],
-      where: `status = 'queued'`,
+/** One task. `seq` is the order of enqueueing. */
+export function taskEntity({ names, types, taskKey, taskIndices }: SchemaTraits) {
+  const { name, text, word, instant, integer, small } = types;
+  return new EntitySchema<TaskRow>({
+    name: 'SitqTask',
+    tableName: names.plain('task'),
+    schema: names.schema,
+    columns: {
+      seq: { ...taskKey.seq },
+      id: { ...name, ...taskKey.id },
+      name: { ...name },
+      queue: { ...name },
+      status: { ...word, default: 'queued' },
+      priority: { ...small, default: 0 },
+      eta: { ...instant },
+      payload: { ...text },
+      attempt: { ...integer, default: 0 },
+      max_attempts: { ...integer, nullable: true },
+      lease: { ...integer, default: 0 },
+      worker_id: { ...name, nullable: true },
+      timeout: { ...instant, nullable: true },
+      backoff: { ...text, nullable: true },
+      meta: { ...text, nullable: true },
+      cancel_requested_at: { ...instant, nullable: true },
+      created_at: { ...instant },
+      started_at: { ...instant, nullable: true },
+      finished_at: { ...instant, nullable: true },
+      result: { ...text, nullable: true },
+      error: { ...text, nullable: true },
     },
-    {
-      name: 'sitq_task_running',
-      columns: ['worker_id', 'cancel_requested_at'],
-      where: `status = 'running'`,
-    },
-    {
-      name: 'sitq_task_finished',
-      columns: ['status', 'finished_at'],
-      where: 'finished_at IS NOT NULL',
-    },
-  ],
-});
+    indices: taskIndices.map((index) => ({ ...index, name: names.plain(index.name) })),
+  });
+}

@@ -1,4 +1,5 @@
 import { EntitySchema } from 'typeorm';
+import type { SchemaTraits } from '../schema-traits.js';
 
 /** A row of `sitq_worker`: names as in the database. */
 export interface WorkerRow {
@@ -15,25 +16,25 @@ export interface WorkerRow {
   started_at: number;
 }
 
-/**
- * One worker and until when its tasks are its own.
- *
- * @publicApi
- */
-export const WorkerEntity = new EntitySchema<WorkerRow>({
-  name: 'SitqWorker',
-  tableName: 'sitq_worker',
-  columns: {
-    id: { type: 'text', primary: true },
-    host: { type: 'text' },
-    pid: { type: 'integer' },
-    process_identity: { type: 'text', nullable: true },
-    queues: { type: 'text', nullable: true },
-    handlers: { type: 'text' },
-    lease: { type: 'integer' },
-    expires_at: { type: 'integer' },
-    in_flight: { type: 'integer', default: 0 },
-    stuck: { type: 'integer', default: 0 },
-    started_at: { type: 'integer' },
-  },
-});
+/** One worker and until when its tasks are its own. */
+export function workerEntity({ names, types }: SchemaTraits) {
+  const { name, text, instant, integer } = types;
+  return new EntitySchema<WorkerRow>({
+    name: 'SitqWorker',
+    tableName: names.plain('worker'),
+    schema: names.schema,
+    columns: {
+      id: { ...name, primary: true },
+      host: { ...text },
+      pid: { ...integer },
+      process_identity: { ...text, nullable: true },
+      queues: { ...text, nullable: true },
+      handlers: { ...text },
+      lease: { ...instant },
+      expires_at: { ...instant },
+      in_flight: { ...integer, default: 0 },
+      stuck: { ...integer, default: 0 },
+      started_at: { ...instant },
+    },
+  });
+}

@@ -7,7 +7,9 @@ import {
   writeSync,
   type FSWatcher,
 } from 'node:fs';
-import type { SitqLogger } from '../../core/logger.js';
+import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
+import type { SitqLogger } from '../../../../core/logger.js';
+import type { Waker } from '../../waker.js';
 
 /** Two rings in this time are one. */
 const QUIET = 1;
@@ -20,12 +22,12 @@ const OPEN = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
  * by whoever waits. Watching the database's own files would not do: they change before the commit
  * is visible. A ring is a hint; who misses one finds the change at the next poll.
  */
-export class Doorbell {
+export class Doorbell implements Waker {
   private file: number | undefined;
   private watcher: FSWatcher | undefined;
   private timer: NodeJS.Timeout | undefined;
   private again = false;
-  private onRing: (() => void) | undefined;
+  private onRing: ((change: BackendChange) => void) | undefined;
 
   constructor(
     private readonly path: string,
@@ -56,13 +58,13 @@ export class Doorbell {
   }
 
   /** Calls back whenever any process rings, this one included. */
-  listen(onRing: () => void): void {
+  listen(onRing: (change: BackendChange) => void): void {
     if (this.file === undefined || this.watcher) return;
     this.onRing = onRing;
     try {
       this.watcher = watch(this.path, { persistent: false }, () => {
         this.replaceIfRemoved();
-        onRing();
+        onRing({ kind: 'elsewhere' });
       });
       this.watcher.on('error', (error) => {
         this.warn(error);

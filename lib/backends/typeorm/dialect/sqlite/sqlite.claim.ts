@@ -1,5 +1,5 @@
-import type { ReserveRequest } from '../../../core/backend.js';
-import type { ReservedTask } from '../../../core/task.js';
+import type { ReserveRequest } from '../../../../core/backend.js';
+import type { ReservedTask } from '../../../../core/task.js';
 import type { Lane, ReadyRow, SqliteStatements } from './sqlite.statements.js';
 
 /** A task that a claim has chosen, before its row is read. */

@@ -1,23 +1,30 @@
 import type { Database } from 'better-sqlite3';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import type { ReserveRequest } from '../../../core/backend.js';
-import type { TaskCounts } from '../../../core/capabilities/counting-backend.js';
-import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
-import type { Clock } from '../../../core/clock.js';
-import type { ResultStatus, StoredError, StoredResult } from '../../../core/result.js';
-import type { StoredTask } from '../../../core/task.js';
-import { BackendError } from '../../../errors/backend.error.js';
-import { SitqError } from '../../../errors/sitq.error.js';
-import type { WriteBatch, WriteKind } from '../write-batch.js';
-import type { Write } from '../write.js';
-import type { Dialect } from './dialect.js';
+import type { ReserveRequest } from '../../../../core/backend.js';
+import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
+import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
+import type { Clock } from '../../../../core/clock.js';
+import type { SitqLogger } from '../../../../core/logger.js';
+import type { ResultStatus, StoredError, StoredResult } from '../../../../core/result.js';
+import type { StoredTask } from '../../../../core/task.js';
+import { BackendError } from '../../../../errors/backend.error.js';
+import { SitqError } from '../../../../errors/sitq.error.js';
+import type { SchemaTraits } from '../../schema-traits.js';
+import type { StoreSettings } from '../../store-settings.js';
+import { WRITE_KINDS, type WriteBatch } from '../../write-batch.js';
+import type { Write } from '../../write.js';
+import type { Dialect } from '../dialect.js';
+import { Doorbell } from './doorbell.js';
 import { SqliteClaim } from './sqlite.claim.js';
+import { sqliteSchema } from './sqlite.schema.js';
 import { prepareStatements, type SqliteStatements } from './sqlite.statements.js';
 import { SqliteWrites } from './sqlite.writes.js';
 
+/** How long a batch is tried again while the database is locked, in ms. */
+const PATIENCE = 15_000;
 /** How long SQLite itself waits for a lock, with the event loop standing still. */
 const BUSY_TIMEOUT = 20;
 const WAL_LIMIT = 64 * 1024 * 1024;
@@ -34,16 +41,27 @@ export class SqliteDialect implements Dialect {
   private writes!: SqliteWrites;
   private synchronous: 'FULL' | 'NORMAL' | undefined;
 
+  readonly place: string;
+  readonly remedy = 'Give the path of an SQLite file, or of one that does not exist yet.';
+  readonly schema: SchemaTraits;
+  readonly waker: Doorbell | null;
+  readonly groups = [WRITE_KINDS];
+
   constructor(
-    private readonly database: string,
-    private readonly durability: 'full' | 'relaxed',
-    private readonly clock: Clock,
-  ) {}
+    private readonly settings: StoreSettings,
+    readonly clock: Clock,
+    logger: SitqLogger | undefined,
+  ) {
+    const { database } = settings.connection as unknown as { database: string };
+    this.place = database === ':memory:' ? database : resolve(database);
+    this.schema = sqliteSchema(settings.tablePrefix);
+    this.waker = database === ':memory:' ? null : new Doorbell(`${this.place}-doorbell`, logger);
+  }
 
   dataSourceOptions(): DataSourceOptions {
     return {
-      type: 'better-sqlite3',
-      database: this.database,
+      ...(this.settings.connection as { type: 'better-sqlite3' }),
+      database: this.place,
       timeout: BUSY_TIMEOUT,
       prepareDatabase: (db: Database) => {
         db.pragma('journal_mode = WAL');
@@ -54,13 +72,13 @@ export class SqliteDialect implements Dialect {
 
   /** Creates the file before SQLite does, because SQLite would let everybody read it. */
   async prepare(): Promise<void> {
-    if (this.database === ':memory:') return;
+    if (this.place === ':memory:') return;
     try {
-      mkdirSync(dirname(this.database), { recursive: true });
-      closeSync(openSync(this.database, 'a', 0o600));
+      mkdirSync(dirname(this.place), { recursive: true });
+      closeSync(openSync(this.place, 'a', 0o600));
     } catch (error) {
       throw new BackendError(
-        `The database file ${this.database} cannot be opened for writing: ${String(error)}. ` +
+        `The database file ${this.place} cannot be opened for writing: ${String(error)}. ` +
           `Give a writable path: forRoot({ database: '...' }).`,
         { cause: error },
       );
@@ -74,7 +92,7 @@ export class SqliteDialect implements Dialect {
         db.exec('BEGIN IMMEDIATE');
         break;
       } catch (error) {
-        if (!this.isContention(error) || round > 1000) throw error;
+        if (!isBusy(error) || round > 1000) throw error;
         await sleep(5 + Math.random() * 45);
       }
     }
@@ -88,7 +106,7 @@ export class SqliteDialect implements Dialect {
 
   attach(dataSource: DataSource): void {
     this.db = handleOf(dataSource);
-    this.statements = prepareStatements(this.db);
+    this.statements = prepareStatements(this.db, this.schema.names);
     this.claims = new SqliteClaim(this.statements);
     this.writes = new SqliteWrites(this.db, this.statements, this.claims, this.clock);
   }
@@ -98,7 +116,7 @@ export class SqliteDialect implements Dialect {
       for (const write of [...batch.claim, ...batch.rescue]) write.outcome = [];
       return;
     }
-    this.synchronize(batch.acknowledges && this.durability === 'full' ? 'FULL' : 'NORMAL');
+    this.synchronize(batch.acknowledges && this.settings.durability === 'full' ? 'FULL' : 'NORMAL');
     this.statements.begin.run();
     try {
       this.apply(batch);
@@ -110,7 +128,7 @@ export class SqliteDialect implements Dialect {
   }
 
   private apply(batch: WriteBatch): void {
-    for (const kind of Object.keys(batch) as WriteKind[]) {
+    for (const kind of WRITE_KINDS) {
       const writes = batch[kind] as Write<unknown, unknown>[];
       const perform = this.writes[kind] as (input: unknown) => unknown;
       for (const write of writes) this.applyOne(write, perform);
@@ -187,12 +205,18 @@ export class SqliteDialect implements Dialect {
     };
   }
 
-  isContention(error: unknown): boolean {
-    return codeOf(error).startsWith('SQLITE_BUSY');
+  patienceFor(error: unknown): number {
+    return isBusy(error) ? PATIENCE : 0;
   }
 
   toBackendError(error: unknown): BackendError {
     if (error instanceof BackendError) return error;
+    if (isBusy(error)) {
+      return new BackendError(
+        `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open?`,
+        { cause: error, transient: true },
+      );
+    }
     const code = codeOf(error);
     const transient = TRANSIENT.some((prefix) => code.startsWith(prefix));
     const message = error instanceof Error ? error.message : String(error);
@@ -209,7 +233,7 @@ const RESULT_STATUS: Readonly<Record<string, ResultStatus>> = {
   cancelled: 'cancelled',
 };
 
-const TRANSIENT = ['SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM'];
+const TRANSIENT = ['SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM'];
 const OWN_MISTAKE = ['SQLITE_CONSTRAINT', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH', 'SQLITE_RANGE'];
 
 function isOwnMistake(error: unknown): boolean {
@@ -220,6 +244,11 @@ function isOwnMistake(error: unknown): boolean {
     error instanceof RangeError ||
     OWN_MISTAKE.some((prefix) => code.startsWith(prefix))
   );
+}
+
+/** Another process holds the lock: nothing was done. */
+function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY');
 }
 
 function codeOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
-import type { ProcessIdentity } from '../../../core/process-identity.js';
+import type { ProcessIdentity } from '../../../../core/process-identity.js';
+import type { TableNames } from '../../table-names.js';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -7,7 +8,7 @@ export const ROWS_PER_INSERT = 25;
 /** Lines kept per task. */
 const MAX_LOG_LINES = 1000;
 
-const INSERT = `INSERT INTO sitq_task
+const INSERT = `INSERT INTO {task}
   (id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at) VALUES `;
 const ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const ON_CONFLICT = ' ON CONFLICT (id) DO NOTHING';
@@ -62,9 +63,9 @@ export type ReadyRow = [
  * Every statement of the SQLite dialect, prepared once: constant texts, none collected while the
  * connection lives.
  */
-export function prepareStatements(db: Database) {
+export function prepareStatements(db: Database, names: TableNames) {
   const sql = <P extends unknown[], R = unknown>(text: string) =>
-    db.prepare(text) as unknown as SqliteStatement<P, R>;
+    db.prepare(names.in(text)) as unknown as SqliteStatement<P, R>;
   return {
     begin: sql<[]>('BEGIN IMMEDIATE'),
     commit: sql<[]>('COMMIT'),
@@ -76,88 +77,88 @@ export function prepareStatements(db: Database) {
     insertOne: sql(INSERT + ROW + ON_CONFLICT),
     insertMany: sql(INSERT + Array(ROWS_PER_INSERT).fill(ROW).join(', ') + ON_CONFLICT),
     same: sql<[string, string, string], number>(
-      'SELECT 1 FROM sitq_task WHERE id = ? AND name = ? AND payload = ?',
+      'SELECT 1 FROM {task} WHERE id = ? AND name = ? AND payload = ?',
     ).pluck(),
 
     nextLane: sql<[string, string, number], Lane>(
-      `SELECT queue, name, priority, eta, seq FROM sitq_task
+      `SELECT queue, name, priority, eta, seq FROM {task}
        WHERE status = 'queued' AND (queue, name, priority) >= (?, ?, ?)
        ORDER BY queue, name, priority, eta, seq LIMIT 1`,
     ).raw(),
     ready: sql<[string, string, number, number, number], [eta: number, seq: number]>(
-      `SELECT eta, seq FROM sitq_task WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
+      `SELECT eta, seq FROM {task} WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
     ).raw(),
     rows: sql<[string], ReadyRow>(
       `SELECT seq, id, payload, eta, max_attempts, timeout, backoff, meta, created_at, attempt, lease
-       FROM sitq_task WHERE seq IN ${LISTED}`,
+       FROM {task} WHERE seq IN ${LISTED}`,
     ).raw(),
     claim: sql<[string, number, number, string]>(
-      `UPDATE sitq_task SET status = 'running', attempt = attempt + 1, lease = lease + 1,
+      `UPDATE {task} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
          worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)
        WHERE seq IN ${LISTED}`,
     ),
 
     complete: sql<[string | null, number, string, number]>(
-      `UPDATE sitq_task SET status = 'completed', result = ?, error = NULL, finished_at = ? WHERE ${HELD}`,
+      `UPDATE {task} SET status = 'completed', result = ?, error = NULL, finished_at = ? WHERE ${HELD}`,
     ),
     fail: sql<[string, number, string, number]>(
-      `UPDATE sitq_task SET status = 'failed', error = ?, finished_at = ? WHERE ${HELD}`,
+      `UPDATE {task} SET status = 'failed', error = ?, finished_at = ? WHERE ${HELD}`,
     ),
     endCancelled: sql<[string | null, number, string, number]>(
-      `UPDATE sitq_task SET status = 'cancelled', error = ?, finished_at = ? WHERE ${HELD}`,
+      `UPDATE {task} SET status = 'cancelled', error = ?, finished_at = ? WHERE ${HELD}`,
     ),
     // A cancel that the handler did not live to see still holds.
     requeue: sql<[number, number, number | null, string | null, string, number]>(
-      `UPDATE sitq_task SET
+      `UPDATE {task} SET
          status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
          finished_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE ? END,
          attempt = attempt - ?, eta = coalesce(?, eta), error = coalesce(?, error), worker_id = NULL
        WHERE ${HELD}`,
     ),
     reschedule: sql<[number | null, string | null, string]>(
-      `UPDATE sitq_task SET eta = coalesce(?, eta), error = coalesce(?, error) WHERE id = ? AND status = 'queued'`,
+      `UPDATE {task} SET eta = coalesce(?, eta), error = coalesce(?, error) WHERE id = ? AND status = 'queued'`,
     ),
     cancelWaiting: sql<[number, string]>(
-      `UPDATE sitq_task SET status = 'cancelled', finished_at = ?
+      `UPDATE {task} SET status = 'cancelled', finished_at = ?
        WHERE id = ? AND status IN ('queued', 'blocked')`,
     ),
     requestCancel: sql<[number, string]>(
-      `UPDATE sitq_task SET cancel_requested_at = coalesce(cancel_requested_at, ?)
+      `UPDATE {task} SET cancel_requested_at = coalesce(cancel_requested_at, ?)
        WHERE id = ? AND status = 'running'`,
     ),
-    status: sql<[string], string>('SELECT status FROM sitq_task WHERE id = ?').pluck(),
+    status: sql<[string], string>('SELECT status FROM {task} WHERE id = ?').pluck(),
 
-    heldSeq: sql<[string, number], number>(`SELECT seq FROM sitq_task WHERE ${HELD}`).pluck(),
+    heldSeq: sql<[string, number], number>(`SELECT seq FROM {task} WHERE ${HELD}`).pluck(),
     setProgress: sql<[number, string]>(
-      `INSERT INTO sitq_progress (task_seq, value) VALUES (?, ?)
+      `INSERT INTO {progress} (task_seq, value) VALUES (?, ?)
        ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value`,
     ),
     addLine: sql<[number, number, number, string]>(
-      'INSERT INTO sitq_log (task_seq, attempt, at, line) VALUES (?, ?, ?, ?)',
+      'INSERT INTO {log} (task_seq, attempt, at, line) VALUES (?, ?, ?, ?)',
     ),
     dropOldLines: sql<[number, number]>(
-      `DELETE FROM sitq_log WHERE task_seq = ? AND seq <=
-         (SELECT seq FROM sitq_log WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
+      `DELETE FROM {log} WHERE task_seq = ? AND seq <=
+         (SELECT seq FROM {log} WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
     ),
 
     register: sql(
-      `INSERT OR REPLACE INTO sitq_worker
+      `INSERT OR REPLACE INTO {worker}
          (id, host, pid, process_identity, queues, handlers, lease, expires_at, in_flight, stuck, started_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     renew: sql<[number, number, number, number, string]>(
-      'UPDATE sitq_worker SET lease = ?, expires_at = ?, in_flight = ?, stuck = ? WHERE id = ?',
+      'UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ? WHERE id = ?',
     ),
-    extend: sql<[number, string]>('UPDATE sitq_worker SET expires_at = ? + lease WHERE id = ?'),
-    workerExpiry: sql<[string], number>('SELECT expires_at FROM sitq_worker WHERE id = ?').pluck(),
+    extend: sql<[number, string]>('UPDATE {worker} SET expires_at = ? + lease WHERE id = ?'),
+    workerExpiry: sql<[string], number>('SELECT expires_at FROM {worker} WHERE id = ?').pluck(),
     workers: sql<[], RegisteredWorker>(
-      `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM sitq_worker`,
+      `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM {worker}`,
     ),
     orphan: sql<[]>(
-      `SELECT 1 FROM sitq_task WHERE status = 'running'
-         AND NOT EXISTS (SELECT 1 FROM sitq_worker WHERE id = worker_id) LIMIT 1`,
+      `SELECT 1 FROM {task} WHERE status = 'running'
+         AND NOT EXISTS (SELECT 1 FROM {worker} WHERE id = worker_id) LIMIT 1`,
     ),
-    retire: sql<[string]>('DELETE FROM sitq_worker WHERE id = ?'),
+    retire: sql<[string]>('DELETE FROM {worker} WHERE id = ?'),
     running: sql<
       [],
       {
@@ -172,25 +173,25 @@ export function prepareStatements(db: Database) {
     >(
       `SELECT seq, id, name, worker_id AS workerId, attempt, max_attempts AS maxAttempts,
          cancel_requested_at AS cancelRequestedAt
-       FROM sitq_task WHERE status = 'running' ORDER BY worker_id`,
+       FROM {task} WHERE status = 'running' ORDER BY worker_id`,
     ),
     rescue: sql<[string, number | null, string | null, number]>(
-      `UPDATE sitq_task SET status = ?, finished_at = ?, error = coalesce(?, error), worker_id = NULL WHERE seq = ?`,
+      `UPDATE {task} SET status = ?, finished_at = ?, error = coalesce(?, error), worker_id = NULL WHERE seq = ?`,
     ),
 
     ended: sql<[string, number, number], number>(
-      `SELECT seq FROM sitq_task
+      `SELECT seq FROM {task}
        WHERE finished_at IS NOT NULL AND status = ? AND finished_at < ? ORDER BY finished_at LIMIT ?`,
     ).pluck(),
-    removeTasks: sql<[string]>(`DELETE FROM sitq_task WHERE seq IN ${LISTED}`),
-    removeLogs: sql<[string]>(`DELETE FROM sitq_log WHERE task_seq IN ${LISTED}`),
-    removeProgress: sql<[string]>(`DELETE FROM sitq_progress WHERE task_seq IN ${LISTED}`),
+    removeTasks: sql<[string]>(`DELETE FROM {task} WHERE seq IN ${LISTED}`),
+    removeLogs: sql<[string]>(`DELETE FROM {log} WHERE task_seq IN ${LISTED}`),
+    removeProgress: sql<[string]>(`DELETE FROM {progress} WHERE task_seq IN ${LISTED}`),
 
     task: sql<[string]>(
       `SELECT ${RESERVED}, status, worker_id AS workerId, cancel_requested_at AS cancelRequestedAt,
          started_at AS startedAt, finished_at AS finishedAt,
-         (SELECT value FROM sitq_progress WHERE task_seq = seq) AS progress
-       FROM sitq_task WHERE id = ?`,
+         (SELECT value FROM {progress} WHERE task_seq = seq) AS progress
+       FROM {task} WHERE id = ?`,
     ),
     result: sql<
       [string],
@@ -203,26 +204,26 @@ export function prepareStatements(db: Database) {
       }
     >(
       `SELECT status, result, error, created_at AS createdAt, finished_at AS finishedAt
-       FROM sitq_task WHERE id = ?`,
+       FROM {task} WHERE id = ?`,
     ),
     log: sql<[string]>(
-      `SELECT at, attempt, line FROM sitq_log
-       WHERE task_seq = (SELECT seq FROM sitq_task WHERE id = ?) ORDER BY seq`,
+      `SELECT at, attempt, line FROM {log}
+       WHERE task_seq = (SELECT seq FROM {task} WHERE id = ?) ORDER BY seq`,
     ),
     cancelRequests: sql<[string], string>(
-      `SELECT id FROM sitq_task
+      `SELECT id FROM {task}
        WHERE status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
     ).pluck(),
     countByStatus: sql<[], { status: string; n: number }>(
-      `SELECT status, count(*) AS n FROM sitq_task WHERE finished_at IS NOT NULL GROUP BY status
-       UNION ALL SELECT 'queued', count(*) FROM sitq_task WHERE status = 'queued'
-       UNION ALL SELECT 'running', count(*) FROM sitq_task WHERE status = 'running'`,
+      `SELECT status, count(*) AS n FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
+       UNION ALL SELECT 'queued', count(*) FROM {task} WHERE status = 'queued'
+       UNION ALL SELECT 'running', count(*) FROM {task} WHERE status = 'running'`,
     ),
     countScheduled: sql<[number], number>(
-      `SELECT count(*) FROM sitq_task WHERE status = 'queued' AND eta > ?`,
+      `SELECT count(*) FROM {task} WHERE status = 'queued' AND eta > ?`,
     ).pluck(),
     countStuck: sql<[number], number>(
-      'SELECT coalesce(sum(stuck), 0) FROM sitq_worker WHERE expires_at > ?',
+      'SELECT coalesce(sum(stuck), 0) FROM {worker} WHERE expires_at > ?',
     ).pluck(),
   };
 }

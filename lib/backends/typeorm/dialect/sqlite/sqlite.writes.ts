@@ -1,12 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import type { Clock } from '../../../core/clock.js';
-import type { RescuedTask } from '../../../core/capabilities/leasing-backend.js';
-import { currentProcess, isProcessGone } from '../../../core/process-identity.js';
-import type { NewTask, ReservedTask, TaskStatus } from '../../../core/task.js';
-import { LeaseLostError } from '../../../errors/lease-lost.error.js';
-import { ValidationError } from '../../../errors/validation.error.js';
-import { refusedWrite } from '../refused-write.js';
-import type { WriteKind, WriteKinds } from '../write-batch.js';
+import type { Clock } from '../../../../core/clock.js';
+import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
+import { currentProcess, isProcessGone } from '../../../../core/process-identity.js';
+import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
+import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
+import { ValidationError } from '../../../../errors/validation.error.js';
+import { refusedWrite } from '../../refused-write.js';
+import type { WriteKind, WriteKinds } from '../../write-batch.js';
 import type { SqliteClaim } from './sqlite.claim.js';
 import {
   ROWS_PER_INSERT,

@@ -1,0 +1,227 @@
+import type { TableNames } from '../../table-names.js';
+
+/** Lines kept per task. */
+const MAX_LOG_LINES = 1000;
+
+/** The server's time in ms. One instant per statement. */
+export const NOW = `(extract(epoch FROM statement_timestamp()) * 1000)::bigint`;
+
+/** What the index of running tasks is about, word for word. */
+const RUNNING = `t.status = 'running' AND t.started_at IS NOT NULL AND t.finished_at IS NULL`;
+
+const LANE = `t.status = 'queued' AND t.queue = l.queue AND t.name = l.name AND t.priority = l.priority
+  AND (t.eta, t.seq) >= (l.eta, l.seq) AND t.eta <= ${NOW}`;
+
+const RESERVED = `t.seq, t.id, t.name, t.queue, t.payload, t.priority, t.eta, t.max_attempts, t.timeout,
+  t.backoff, t.meta, t.created_at, t.attempt, t.lease`;
+
+/** $1..$5: id, lease, status, result, error of each. */
+const SETTLED = `settled AS (
+  UPDATE {task} t SET status = s.status, result = s.result, error = s.error, finished_at = ${NOW}
+  FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[])
+    AS s(id, lease, status, result, error)
+  WHERE t.id = s.id AND t.lease = s.lease AND t.status = 'running'
+  RETURNING t.lease || chr(10) || t.id AS key
+)`;
+
+/** Null when all of them ended a run, which is nearly always. */
+const ENDED = `(SELECT CASE WHEN count(*) < cardinality($1::text[])
+  THEN coalesce(json_agg(key), '[]')::text END FROM settled)`;
+
+/**
+ * From `at` on: worker, most tasks, then of each lane queue, name, priority, the place to begin at
+ * (eta, seq), attempts, and room of its handler. First looks, without locks, which lanes the next
+ * tasks are in; then takes as many of each, stepping over what others are taking.
+ */
+function claimed(at: number): string {
+  const $ = (offset: number) => `$${at + offset}`;
+  return `lane AS MATERIALIZED (
+    SELECT l.* FROM unnest(${$(2)}::text[], ${$(3)}::text[], ${$(4)}::int[], ${$(5)}::bigint[],
+      ${$(6)}::bigint[], ${$(7)}::int[], ${$(8)}::int[])
+      WITH ORDINALITY AS l(queue, name, priority, eta, seq, attempts, room, ord)
+    WHERE EXISTS (SELECT FROM {worker} w WHERE w.id = ${$(0)} AND w.expires_at > ${NOW})
+  ), share AS (
+    SELECT next.ord, count(*) AS most FROM (
+      SELECT ahead.ord FROM (
+        SELECT l.ord, l.priority, l.room, t.eta, t.seq,
+          row_number() OVER (PARTITION BY l.name ORDER BY l.priority DESC, t.eta, t.seq) AS nth
+        FROM lane l CROSS JOIN LATERAL (
+          SELECT t.eta, t.seq FROM {task} t WHERE ${LANE} ORDER BY t.eta, t.seq LIMIT least(l.room, ${$(1)})
+        ) t
+      ) ahead
+      WHERE ahead.nth <= ahead.room ORDER BY ahead.priority DESC, ahead.eta, ahead.seq LIMIT ${$(1)}
+    ) next GROUP BY next.ord
+  ), picked AS MATERIALIZED (
+    SELECT t.at, l.attempts FROM lane l JOIN share s ON s.ord = l.ord CROSS JOIN LATERAL (
+      SELECT t.ctid AS at FROM {task} t WHERE ${LANE} ORDER BY t.eta, t.seq LIMIT s.most
+      FOR UPDATE SKIP LOCKED
+    ) t
+  ), ${taken($(0))}`;
+}
+
+/** The same for one lane, which needs no look ahead: it gets all. */
+function claimedFromOne(at: number): string {
+  const $ = (offset: number) => `$${at + offset}`;
+  return `picked AS MATERIALIZED (
+    SELECT t.ctid AS at, l.attempts FROM {task} t, (SELECT ${$(2)}::text AS queue, ${$(3)}::text AS name,
+      ${$(4)}::int AS priority, ${$(5)}::bigint AS eta, ${$(6)}::bigint AS seq, ${$(7)}::int AS attempts) l
+    WHERE ${LANE} AND EXISTS (SELECT FROM {worker} w WHERE w.id = ${$(0)} AND w.expires_at > ${NOW})
+    ORDER BY t.eta, t.seq LIMIT least(${$(8)}::int, ${$(1)}::int)
+    FOR UPDATE OF t SKIP LOCKED
+  ), ${taken($(0))}`;
+}
+
+function taken(worker: string): string {
+  return `claimed AS (
+    UPDATE {task} t SET status = 'running', attempt = t.attempt + 1, lease = t.lease + 1,
+      worker_id = ${worker}, started_at = ${NOW}, max_attempts = coalesce(t.max_attempts, p.attempts)
+    FROM picked p WHERE t.ctid = p.at
+    RETURNING ${RESERVED}
+  )`;
+}
+
+/** Every statement of the PostgreSQL dialect. */
+export function postgresStatements(names: TableNames) {
+  const statements = {
+    now: `SELECT ${NOW}`,
+
+    /** $1..$12; `relaxed` leaves the fsync to the server's next one. */
+    insert: `WITH added AS (
+        INSERT INTO {task} (id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[],
+          $7::int[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
+        ON CONFLICT (id) DO NOTHING RETURNING 1
+      ) SELECT (SELECT count(*) FROM added), ${NOW}, set_config('synchronous_commit', $12, true)`,
+    /** Which of these are stored under the same name with the same payload. */
+    same: `SELECT t.id, t.name, t.payload FROM {task} t WHERE t.id = ANY($1::text[])`,
+
+    settle: `WITH ${SETTLED}
+      SELECT ${ENDED}, set_config('synchronous_commit', $6, true)`,
+    claim: `WITH ${claimed(1)} SELECT * FROM claimed`,
+    claimFromOne: `WITH ${claimedFromOne(1)} SELECT * FROM claimed`,
+    /** What was settled beside each that was claimed, or beside nothing. */
+    settleAndClaim: `WITH ${SETTLED}, ${claimed(6)}
+      SELECT n.ended, c.* FROM (SELECT ${ENDED} AS ended) n LEFT JOIN claimed c ON true`,
+    settleAndClaimFromOne: `WITH ${SETTLED}, ${claimedFromOne(6)}
+      SELECT n.ended, c.* FROM (SELECT ${ENDED} AS ended) n LEFT JOIN claimed c ON true`,
+    /** Tasks that this worker holds, whether or not it knows. */
+    holding: `SELECT ${RESERVED} FROM {task} t WHERE ${RUNNING} AND t.worker_id = $1`,
+    outcomes: `SELECT t.id, t.lease, t.status, t.result, t.error FROM {task} t WHERE t.id = ANY($1::text[])`,
+
+    /** Every lane with its head, by one index seek each. */
+    survey: `WITH RECURSIVE lane AS (
+        (SELECT queue, name, priority, eta, seq FROM {task} WHERE status = 'queued'
+         ORDER BY queue, name, priority, eta, seq LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM lane l CROSS JOIN LATERAL (
+          SELECT t.queue, t.name, t.priority, t.eta, t.seq FROM {task} t
+          WHERE t.status = 'queued' AND (t.queue, t.name, t.priority) > (l.queue, l.name, l.priority)
+          ORDER BY t.queue, t.name, t.priority, t.eta, t.seq LIMIT 1
+        ) n
+      ) SELECT ${NOW}, lane.* FROM (SELECT) one LEFT JOIN lane ON true`,
+
+    /** A cancel that the handler did not live to see still holds. */
+    requeue: `UPDATE {task} t SET
+        status = CASE WHEN t.cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+        finished_at = CASE WHEN t.cancel_requested_at IS NULL THEN NULL ELSE ${NOW} END,
+        attempt = t.attempt - c.back, eta = coalesce(c.eta, t.eta),
+        error = coalesce(c.error, t.error), worker_id = NULL
+      FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::text[]) AS c(id, lease, back, eta, error)
+      WHERE t.id = c.id AND t.lease = c.lease AND t.status = 'running'
+      RETURNING t.id, t.lease, t.status, t.queue, t.name, t.priority, t.eta, t.seq`,
+    reschedule: `UPDATE {task} SET eta = coalesce($2, eta), error = coalesce($3, error)
+      WHERE id = $1 AND status = 'queued' RETURNING queue, name, priority, eta, seq`,
+    cancelWaiting: `UPDATE {task} SET status = 'cancelled', finished_at = ${NOW}
+      WHERE id = $1 AND status IN ('queued', 'blocked')`,
+    cancel: `UPDATE {task} SET
+        status = CASE WHEN status = 'running' THEN status ELSE 'cancelled' END,
+        finished_at = CASE WHEN status = 'running' THEN NULL ELSE ${NOW} END,
+        cancel_requested_at = CASE WHEN status = 'running' THEN coalesce(cancel_requested_at, ${NOW}) END
+      WHERE id = ANY($1::text[]) AND status IN ('queued', 'blocked', 'running')
+      RETURNING id, status`,
+    statuses: `SELECT id, status FROM {task} WHERE id = ANY($1::text[])`,
+
+    /** $1..$3: id, lease, progress of each; then task, attempt, time and text of each line. */
+    report: `WITH held AS (
+        SELECT t.seq, t.id, t.lease, r.progress
+        FROM unnest($1::text[], $2::int[], $3::text[]) AS r(id, lease, progress)
+        JOIN {task} t ON t.id = r.id AND t.lease = r.lease AND t.status = 'running'
+      ), kept AS (
+        INSERT INTO {progress} (task_seq, value)
+        SELECT seq, progress FROM held WHERE progress IS NOT NULL
+        ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value
+      ), written AS (
+        INSERT INTO {log} (task_seq, attempt, at, line)
+        SELECT h.seq, l.attempt, l.at, l.line
+        FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[])
+          WITH ORDINALITY AS l(id, attempt, at, line, ord)
+        JOIN held h ON h.id = l.id ORDER BY l.ord
+      ) SELECT seq, id, lease FROM held`,
+    dropOldLines: `DELETE FROM {log} l USING unnest($1::bigint[]) AS t(seq)
+      WHERE l.task_seq = t.seq AND l.seq <= (
+        SELECT o.seq FROM {log} o WHERE o.task_seq = t.seq ORDER BY o.seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
+
+    register: `INSERT INTO {worker}
+        (id, host, pid, process_identity, queues, handlers, lease, expires_at, in_flight, stuck, started_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, ${NOW} + $7::bigint, $8, $9, ${NOW})
+      ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid,
+        process_identity = excluded.process_identity, queues = excluded.queues,
+        handlers = excluded.handlers, lease = excluded.lease, expires_at = excluded.expires_at,
+        in_flight = excluded.in_flight, stuck = excluded.stuck, started_at = excluded.started_at`,
+    renew: `UPDATE {worker} SET lease = $2::bigint, expires_at = ${NOW} + $2::bigint, in_flight = $3, stuck = $4
+      WHERE id = $1 RETURNING ${NOW}`,
+    /** A registration that ran out unnoticed. */
+    extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
+    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW} FROM {worker}`,
+    orphan: `SELECT 1 FROM {task} t WHERE ${RUNNING}
+        AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1`,
+    retire: `DELETE FROM {worker} WHERE id = $1`,
+    /** $1: workers whose process is gone; $2: those whose registration ran out, if it still has. */
+    rescue: `WITH lost AS (
+        DELETE FROM {worker} WHERE id = ANY($1::text[]) OR (id = ANY($2::text[]) AND expires_at <= ${NOW})
+        RETURNING id
+      ), picked AS MATERIALIZED (
+        SELECT t.ctid AS at, t.worker_id AS worker FROM {task} t WHERE ${RUNNING} AND NOT EXISTS (
+          SELECT FROM {worker} w WHERE w.id = t.worker_id AND w.id NOT IN (SELECT id FROM lost))
+        FOR UPDATE SKIP LOCKED
+      )
+      UPDATE {task} t SET
+        status = CASE WHEN t.cancel_requested_at IS NOT NULL THEN 'cancelled'
+          WHEN t.attempt < t.max_attempts THEN 'queued' ELSE 'failed' END,
+        finished_at = CASE WHEN t.cancel_requested_at IS NULL AND t.attempt < t.max_attempts
+          THEN NULL ELSE ${NOW} END,
+        error = jsonb_build_object('name', 'WorkerLostError', 'message',
+          format('Worker %s died or lost its lease during attempt %s.', p.worker, t.attempt),
+          'stack', NULL, 'code', 'SITQ_WORKER_LOST')::text,
+        worker_id = NULL
+      FROM picked p WHERE t.ctid = p.at
+      RETURNING t.id, t.name, p.worker, t.attempt, t.status, t.queue, t.priority, t.eta, t.seq`,
+
+    prune: `WITH ended AS MATERIALIZED (
+        SELECT t.ctid AS at, t.seq FROM {task} t
+        WHERE t.finished_at IS NOT NULL AND t.status = $1 AND t.finished_at < $2
+        ORDER BY t.finished_at LIMIT $3 FOR UPDATE SKIP LOCKED
+      ), lines AS (DELETE FROM {log} WHERE task_seq IN (SELECT seq FROM ended)),
+      reports AS (DELETE FROM {progress} WHERE task_seq IN (SELECT seq FROM ended))
+      DELETE FROM {task} t USING ended e WHERE t.ctid = e.at`,
+
+    task: `SELECT ${RESERVED}, t.status, t.worker_id, t.cancel_requested_at, t.started_at, t.finished_at,
+        (SELECT p.value FROM {progress} p WHERE p.task_seq = t.seq)
+      FROM {task} t WHERE t.id = $1`,
+    result: `SELECT status, result, error, created_at, finished_at FROM {task} WHERE id = $1`,
+    log: `SELECT l.at, l.attempt, l.line FROM {task} t LEFT JOIN {log} l ON l.task_seq = t.seq
+      WHERE t.id = $1 ORDER BY l.seq`,
+    cancelRequests: `SELECT t.id FROM {task} t
+      WHERE ${RUNNING} AND t.worker_id = $1 AND t.cancel_requested_at IS NOT NULL`,
+    counts: `SELECT status, count(*), NULL FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
+      UNION ALL SELECT 'queued', count(*), count(*) FILTER (WHERE eta > ${NOW}) FROM {task} WHERE status = 'queued'
+      UNION ALL SELECT 'running', count(*), NULL FROM {task} t WHERE ${RUNNING}
+      UNION ALL SELECT 'stuck', coalesce(sum(stuck), 0), NULL FROM {worker} WHERE expires_at > ${NOW}`,
+  };
+  for (const [name, text] of Object.entries(statements)) {
+    statements[name as keyof typeof statements] = names.in(text);
+  }
+  return statements;
+}
+
+export type PostgresStatements = ReturnType<typeof postgresStatements>;

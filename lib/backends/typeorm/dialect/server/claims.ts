@@ -1,0 +1,206 @@
+import type { ReserveRequest } from '../../../../core/backend.js';
+import { currentProcess } from '../../../../core/process-identity.js';
+import type { ReservedTask } from '../../../../core/task.js';
+import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
+import { Lanes, type Lane, type LaneHead } from './lanes.js';
+import type { ServerClock } from './server-clock.js';
+import type {
+  ClaimedTask,
+  Ended,
+  ClaimOrder,
+  ServerDatabase,
+  Settlement,
+} from './server-database.js';
+
+/** Lanes per claim. */
+const MOST_LANES = 100;
+/** Attempts where the request does not say. */
+const DEFAULT_MAX_ATTEMPTS = 3;
+/** How often to survey while claims always find enough, in ms. */
+const SURVEY_INTERVAL = 1000;
+/** A survey that took longer than `CHEAP` ms is not repeated before so many times as long has passed. */
+const CHEAP = 20;
+const REST = 20;
+/** A survey younger than that needs no repetition to tell the next eta, in ms. */
+const FRESH = 20;
+/** How long a worker that never registered may hold what it claims, in ms. */
+const STRANGERS_LEASE = 30_000;
+
+/** Claims tasks for the workers of this process. */
+export class Claims {
+  readonly lanes = new Lanes();
+  /** Workers registered through this backend: for these, a missing row means a lost lease. */
+  readonly registered = new Set<string>();
+
+  /** Task ids with the lease under which this process got them, until it settles them. */
+  private readonly held = new Map<string, number>();
+  /** Workers whose last claim may have happened although no reply came. */
+  private readonly uncertain = new Set<string>();
+  private surveying: Promise<void> | undefined;
+  private surveyedAt = -Infinity;
+  private surveyTook = 0;
+  /** Whether a wake-up came since the last survey. */
+  private stale = true;
+
+  constructor(
+    private readonly database: ServerDatabase,
+    private readonly clock: ServerClock,
+  ) {}
+
+  /** Others may have enqueued something. */
+  wake(): void {
+    this.stale = true;
+    this.lanes.rung();
+  }
+
+  /** This process enqueued tasks, or gave them back. */
+  added(tasks: readonly LaneHead[]): void {
+    const now = this.clock.now();
+    for (const task of tasks) this.lanes.added(task, now);
+  }
+
+  /** A run of this process is over, as far as the store is concerned. */
+  release(id: string, lease: number): void {
+    if (this.held.get(id) === lease) this.held.delete(id);
+  }
+
+  /**
+   * Settles and claims. What was settled is known even where nothing could be claimed.
+   *
+   * @throws LeaseLostError when the worker's registration was taken away.
+   */
+  async claim(
+    workerId: string,
+    request: ReserveRequest,
+    settlements: readonly Settlement[],
+    onSettled: (ended: Ended) => Promise<void>,
+  ): Promise<ReservedTask[]> {
+    if (this.uncertain.has(workerId)) {
+      const found = await this.recover(workerId);
+      if (found.length > 0) {
+        if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
+        return found;
+      }
+    }
+    if (this.surveyedAt === -Infinity) await this.survey();
+    const settle = async () => {
+      if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
+    };
+    let lanes = this.candidates(request);
+    if (lanes.length === 0) await settle();
+    let tasks = await this.take(workerId, request, lanes, settlements, onSettled);
+    if (tasks.length === 0 && this.maySurvey()) {
+      await this.survey();
+      lanes = this.candidates(request);
+      tasks = await this.take(workerId, request, lanes);
+      if (tasks.length === 0 && lanes.length > 0) {
+        await this.checkRegistration(workerId);
+        tasks = await this.take(workerId, request, lanes);
+      }
+    } else {
+      this.surveyNowAndThen();
+    }
+    return this.hold(tasks);
+  }
+
+  /** The earliest eta of a task that this request may take, past or ahead. */
+  async nextEta(request: ReserveRequest): Promise<number | null> {
+    const fresh = !this.stale && performance.now() - this.surveyedAt < FRESH;
+    if (!fresh && this.maySurvey()) await this.survey();
+    return this.lanes.nextEta(request);
+  }
+
+  private candidates(request: ReserveRequest): Lane[] {
+    const most = Math.min(request.maxTasks ?? 1, MOST_LANES);
+    return this.lanes.candidates(request, this.clock.now(), most);
+  }
+
+  private async take(
+    workerId: string,
+    request: ReserveRequest,
+    lanes: readonly Lane[],
+    settlements: readonly Settlement[] = [],
+    onSettled?: (ended: Ended) => Promise<void>,
+  ): Promise<ClaimedTask[]> {
+    if (lanes.length === 0) return [];
+    const order = {
+      workerId,
+      most: request.maxTasks ?? 1,
+      lanes: lanes.map((lane) => ordered(lane, request)),
+    };
+    try {
+      const { ended, tasks } = await this.database.claim(order, settlements);
+      tasks.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
+      this.lanes.claimed(lanes, tasks, tasks.length >= expected(order), this.clock.now());
+      if (settlements.length > 0) await onSettled?.(ended);
+      return tasks;
+    } catch (error) {
+      if (this.database.isOutage(error)) this.uncertain.add(workerId);
+      throw error;
+    }
+  }
+
+  /** What a claim took whose reply was lost: nobody else would ever run it. */
+  private async recover(workerId: string): Promise<ReservedTask[]> {
+    const held = await this.database.findHeld(workerId);
+    this.uncertain.delete(workerId);
+    return this.hold(held.filter(({ id, lease }) => this.held.get(id) !== lease));
+  }
+
+  private hold(tasks: readonly ClaimedTask[]): ReservedTask[] {
+    for (const { id, lease } of tasks) this.held.set(id, lease);
+    return [...tasks];
+  }
+
+  /**
+   * A claim needs a registration that holds, else the next sweep would take the task away again.
+   * One that ran out unnoticed is extended; one that was taken away is a lost lease.
+   */
+  private async checkRegistration(workerId: string): Promise<void> {
+    if (await this.database.extend(workerId)) return;
+    if (this.registered.has(workerId)) throw new LeaseLostError(workerId);
+    const { host, pid, identity: processIdentity } = currentProcess();
+    const worker = { id: workerId, host, pid, processIdentity, queues: null, handlers: [] };
+    await this.database.register(worker, { lease: STRANGERS_LEASE, inFlight: 0, stuck: 0 });
+  }
+
+  private maySurvey(): boolean {
+    return this.surveyTook < CHEAP || performance.now() - this.surveyedAt > REST * this.surveyTook;
+  }
+
+  /** Beside the claims, which do not wait for it. */
+  private surveyNowAndThen(): void {
+    if (performance.now() - this.surveyedAt < SURVEY_INTERVAL || !this.maySurvey()) return;
+    this.survey().catch(() => undefined); // the claims will say what is wrong
+  }
+
+  private survey(): Promise<void> {
+    this.surveying ??= this.surveyOnce().finally(() => (this.surveying = undefined));
+    return this.surveying;
+  }
+
+  private async surveyOnce(): Promise<void> {
+    const began = performance.now();
+    const asOf = this.clock.now();
+    this.stale = false;
+    const { now, heads } = await this.database.survey();
+    this.clock.hear(now);
+    this.lanes.surveyed(heads, asOf);
+    this.surveyedAt = performance.now();
+    this.surveyTook = this.surveyedAt - began;
+  }
+}
+
+function ordered(lane: Lane, { handlers }: ReserveRequest): ClaimOrder['lanes'][number] {
+  const { queue, name, priority, from } = lane;
+  const { free = Infinity, maxAttempts = DEFAULT_MAX_ATTEMPTS } = handlers?.get(name) ?? {};
+  return { queue, name, priority, from, maxAttempts, room: Math.min(free, 1_000_000) };
+}
+
+/** As many tasks as a claim brings when its lanes are full. */
+function expected({ most, lanes }: ClaimOrder): number {
+  const rooms = new Map(lanes.map(({ name, room }) => [name, room]));
+  let room = 0;
+  for (const each of rooms.values()) room += each;
+  return Math.min(most, room);
+}

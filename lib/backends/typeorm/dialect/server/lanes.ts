@@ -1,0 +1,148 @@
+import type { ReserveRequest } from '../../../../core/backend.js';
+
+/** A place in the order of a lane. */
+export interface Place {
+  readonly eta: number;
+  readonly seq: number;
+}
+
+/** Waiting tasks of one queue, handler and priority, and the one that comes first. */
+export interface LaneHead extends Place {
+  readonly queue: string;
+  readonly name: string;
+  readonly priority: number;
+}
+
+/** What this process knows of a lane. */
+export interface Lane {
+  readonly queue: string;
+  readonly name: string;
+  readonly priority: number;
+  /** Nothing that waits comes before this place, but for what becomes visible late. */
+  from: Place;
+  /** When the next task of the lane may start, as far as is known. */
+  readyAt: number;
+  /** When a task was last seen in it. */
+  seenAt: number;
+}
+
+/** How long a commit may take to become visible, in ms: places younger than that are not skipped. */
+const LAG = 1000;
+/** How far the clock may be off, in ms: the database has the last word. */
+const TOLERANCE = 10;
+/** How long an empty lane is remembered, in ms, and how many of them. */
+const MEMORY = 60_000;
+const MOST_EMPTY = 200;
+const START: Place = { eta: Number.MIN_SAFE_INTEGER, seq: 0 };
+
+/**
+ * The lanes of a database, as this process knows them: a claim asks for the lanes that may have
+ * something, each from the place where it may begin. So a claim neither walks over what other
+ * handlers left waiting, nor over the dead rows of what was claimed before, which a server keeps
+ * for as long as some old transaction could still see them.
+ *
+ * All of it is a hint for speed. A survey of the database corrects it.
+ */
+export class Lanes {
+  private readonly known = new Map<string, Lane>();
+
+  /** The lanes to claim from, best first: no more than are needed for that many tasks. */
+  candidates(request: ReserveRequest, now: number, most: number): Lane[] {
+    const lanes: Lane[] = [];
+    for (const lane of this.known.values()) {
+      if (lane.readyAt <= now + TOLERANCE && roomOf(lane, request) > 0) lanes.push(lane);
+    }
+    lanes.sort((a, b) => b.priority - a.priority || comparePlaces(a.from, b.from));
+    const lanesOf = new Map<string, number>();
+    return lanes
+      .filter((lane) => {
+        const before = lanesOf.get(lane.name) ?? 0;
+        lanesOf.set(lane.name, before + 1);
+        return before < roomOf(lane, request);
+      })
+      .slice(0, most);
+  }
+
+  /** The next instant at which a lane of this request has something, as far as is known. */
+  nextEta(request: ReserveRequest): number | null {
+    let next = Infinity;
+    for (const lane of this.known.values()) {
+      if (lane.readyAt < next && roomOf(lane, request) > 0) next = lane.readyAt;
+    }
+    return next === Infinity ? null : next;
+  }
+
+  /** This process enqueued a task, or gave one back. */
+  added(task: LaneHead, now: number): void {
+    const lane = this.lane(task);
+    if (comparePlaces(task, lane.from) < 0) lane.from = { eta: task.eta, seq: 0 };
+    lane.readyAt = Math.min(lane.readyAt, task.eta);
+    lane.seenAt = now;
+  }
+
+  /** Another process may have enqueued something: lanes that were empty are worth a look. */
+  rung(): void {
+    for (const lane of this.known.values()) if (lane.readyAt === Infinity) lane.readyAt = 0;
+  }
+
+  /**
+   * What a claim took from these lanes.
+   *
+   * @param all whether it took as much as was asked for.
+   */
+  claimed(asked: readonly Lane[], tasks: readonly LaneHead[], all: boolean, now: number): void {
+    for (const task of tasks) {
+      const lane = this.lane(task);
+      lane.seenAt = now;
+      if (task.eta < now - LAG && comparePlaces(task, lane.from) >= 0) {
+        lane.from = { eta: task.eta, seq: task.seq + 1 };
+      }
+    }
+    if (!all) for (const lane of asked) lane.readyAt = Infinity;
+  }
+
+  /** Every lane there is, with its head, as of an instant. */
+  surveyed(heads: readonly LaneHead[], asOf: number): void {
+    const sure: Place = { eta: asOf - LAG, seq: 0 };
+    for (const lane of this.known.values()) {
+      if (lane.seenAt > asOf) continue; // enqueued since
+      lane.readyAt = Infinity;
+      lane.from = sure;
+    }
+    for (const head of heads) {
+      const lane = this.lane(head);
+      lane.from = comparePlaces(head, sure) < 0 ? { eta: head.eta, seq: head.seq } : sure;
+      lane.readyAt = Math.min(lane.seenAt > asOf ? lane.readyAt : Infinity, head.eta);
+      lane.seenAt = Math.max(lane.seenAt, asOf);
+    }
+    this.forgetEmpty(asOf);
+  }
+
+  private forgetEmpty(now: number): void {
+    const empty = [...this.known].filter(([, lane]) => lane.readyAt === Infinity);
+    empty.sort(([, a], [, b]) => b.seenAt - a.seenAt);
+    empty.forEach(([key, { seenAt }], i) => {
+      if (i >= MOST_EMPTY || seenAt < now - MEMORY) this.known.delete(key);
+    });
+  }
+
+  private lane({ queue, name, priority }: LaneHead): Lane {
+    const key = `${priority}\n${queue}\n${name}`;
+    let lane = this.known.get(key);
+    if (!lane) {
+      lane = { queue, name, priority, from: START, readyAt: Infinity, seenAt: 0 };
+      this.known.set(key, lane);
+    }
+    return lane;
+  }
+}
+
+/** How many tasks of a lane a request may get. */
+function roomOf({ queue, name }: Lane, { queues, handlers }: ReserveRequest): number {
+  if (queues && !queues.includes(queue)) return 0;
+  return handlers ? (handlers.get(name)?.free ?? 0) : Infinity;
+}
+
+function comparePlaces(a: Place, b: Place): number {
+  return a.eta - b.eta || a.seq - b.seq;
+}

@@ -1,0 +1,116 @@
+import type { DataSource, DataSourceOptions } from 'typeorm';
+import type { ReserveRequest } from '../../../../core/backend.js';
+import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
+import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
+import type { StoredResult } from '../../../../core/result.js';
+import type { StoredTask } from '../../../../core/task.js';
+import type { BackendError } from '../../../../errors/backend.error.js';
+import type { SchemaTraits } from '../../schema-traits.js';
+import type { Waker } from '../../waker.js';
+import type { WriteBatch, WriteKind } from '../../write-batch.js';
+import type { Dialect } from '../dialect.js';
+import { Claims } from './claims.js';
+import { ServerClock } from './server-clock.js';
+import type { ServerDatabase } from './server-database.js';
+import { ServerWrites } from './server.writes.js';
+
+/** How long deadlocks and the like are tried again, in ms. */
+const CONFLICT_PATIENCE = 15_000;
+/** How long a lost server is tried again before callers hear of it, in ms. */
+const OUTAGE_PATIENCE = 5000;
+
+/** What PostgreSQL and MySQL have in common: a server with a clock, and many connections to it. */
+export class ServerDialect implements Dialect {
+  readonly place: string;
+  readonly remedy: string;
+  readonly schema: SchemaTraits;
+  readonly waker: Waker | null;
+  readonly clock = new ServerClock();
+
+  /** Enqueues wait for no worker, signs of life for neither. One connection each. */
+  readonly groups: readonly (readonly WriteKind[])[] = [
+    ['cancel', 'insert'],
+    ['report', 'settle', 'change', 'claim'],
+    ['register', 'renew', 'rescue', 'prune', 'retire'],
+  ];
+
+  private readonly claims: Claims;
+  private readonly writes: ServerWrites;
+
+  constructor(private readonly database: ServerDatabase) {
+    this.place = database.place;
+    this.remedy = database.remedy;
+    this.schema = database.schema;
+    this.claims = new Claims(database, this.clock);
+    this.writes = new ServerWrites(database, this.claims);
+    this.waker = database.waker && hearing(database.waker, this.claims);
+  }
+
+  dataSourceOptions(): DataSourceOptions {
+    return this.database.dataSourceOptions();
+  }
+
+  async prepare(): Promise<void> {
+    // Servers are prepared by their administrators.
+  }
+
+  withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
+    return this.database.withSchemaLock(dataSource, work);
+  }
+
+  async attach(dataSource: DataSource): Promise<void> {
+    await this.database.attach(dataSource, (now) => this.clock.hear(now));
+  }
+
+  commit(batch: WriteBatch): Promise<void> {
+    return this.writes.apply(batch);
+  }
+
+  findTask(taskId: string): Promise<StoredTask | null> {
+    return this.database.findTask(taskId);
+  }
+
+  findResult(taskId: string): Promise<StoredResult | null> {
+    return this.database.findResult(taskId);
+  }
+
+  findLog(taskId: string): Promise<LogLine[] | null> {
+    return this.database.findLog(taskId);
+  }
+
+  findCancelRequests(workerId: string): Promise<string[]> {
+    return this.database.findCancelRequests(workerId);
+  }
+
+  findNextEta(request: ReserveRequest): Promise<number | null> {
+    return this.claims.nextEta(request);
+  }
+
+  count(): Promise<TaskCounts> {
+    return this.database.count();
+  }
+
+  patienceFor(error: unknown): number {
+    if (this.database.isConflict(error)) return CONFLICT_PATIENCE;
+    return this.database.isOutage(error) ? OUTAGE_PATIENCE : 0;
+  }
+
+  toBackendError(error: unknown): BackendError {
+    return this.database.toBackendError(error);
+  }
+}
+
+/** The waker, overheard: the claims want to know too when another process enqueues. */
+function hearing(waker: Waker, claims: Claims): Waker {
+  return {
+    open: () => waker.open(),
+    ring: (changes) => waker.ring(changes),
+    listen: (onChange) =>
+      waker.listen((change) => {
+        if (change.kind === 'enqueued' || change.kind === 'elsewhere') claims.wake();
+        onChange(change);
+      }),
+    ignore: () => waker.ignore(),
+    close: () => waker.close(),
+  };
+}

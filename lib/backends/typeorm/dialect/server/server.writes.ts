@@ -1,0 +1,341 @@
+import type { ReservedTask } from '../../../../core/task.js';
+import { SitqError } from '../../../../errors/sitq.error.js';
+import { ValidationError } from '../../../../errors/validation.error.js';
+import { refusedWrite } from '../../refused-write.js';
+import type { WriteBatch, WriteKind, WriteKinds, WriteOf } from '../../write-batch.js';
+import { isProcessGone } from '../../../../core/process-identity.js';
+import type { Claims } from './claims.js';
+import { keyOf } from './lease-key.js';
+import { portions } from './portions.js';
+import type {
+  Ended,
+  Requeue,
+  ServerDatabase,
+  Settlement,
+  StoredOutcome,
+  TaskReport,
+} from './server-database.js';
+
+/** Characters of payload or result per statement. */
+const MOST_CHARACTERS = 4 * 1024 * 1024;
+
+/** What is common to writes of every kind. */
+interface Decision {
+  readonly decided: boolean;
+  refuse(error: Error): void;
+}
+
+/**
+ * Applies the writes of a batch, kind by kind, as sets: each set is a transaction of its own, and
+ * what it decided stands. A batch that is given again goes on where it failed; a write that may
+ * have been done without a reply coming back is recognised by what it left.
+ */
+export class ServerWrites {
+  /** Ends of runs that may be stored although no reply came, as task and lease. */
+  private readonly unsure = new Set<string>();
+
+  constructor(
+    private readonly database: ServerDatabase,
+    private readonly claims: Claims,
+  ) {}
+
+  async apply(batch: WriteBatch): Promise<void> {
+    await this.together(batch.report, (writes) => this.report(writes));
+    const claim = batch.claim.find((write) => !write.decided);
+    // The first claim shares its transaction with what was settled.
+    if (claim) await this.settleAndClaim(batch.settle, claim);
+    else await this.together(batch.settle, (writes) => this.settle(writes));
+    await this.together(requeues(batch), (writes) => this.requeue(writes));
+    for (const write of others(batch)) await this.together([write], () => this.change(write));
+    await this.together(batch.cancel, (writes) => this.cancel(writes));
+    await this.insert(batch.insert);
+    await this.each(batch.register, this.register);
+    await this.each(batch.renew, this.renew);
+    await this.each(batch.rescue, this.rescue);
+    await this.each(batch.prune, this.prune);
+    for (const write of batch.claim) {
+      if (!write.decided) await this.settleAndClaim([], write);
+    }
+    await this.each(batch.retire, this.retire);
+  }
+
+  private async each<K extends WriteKind>(
+    writes: readonly WriteOf<K>[],
+    perform: (input: WriteKinds[K]['input']) => Promise<WriteKinds[K]['outcome']>,
+  ): Promise<void> {
+    for (const write of writes) {
+      await this.together([write], async () => write.succeed(await perform(write.input)));
+    }
+  }
+
+  /** Where a set is refused because of one of its writes, each is tried alone. */
+  private async together<W extends Decision>(
+    writes: readonly W[],
+    perform: (writes: W[]) => Promise<void>,
+  ): Promise<void> {
+    const open = writes.filter((write) => !write.decided);
+    if (open.length === 0) return;
+    try {
+      await perform(open);
+    } catch (error) {
+      if (!this.database.isMistake(error)) throw error;
+      if (open.length === 1) open[0]!.refuse(this.database.toBackendError(error));
+      else for (const write of open) await this.together([write], perform);
+    }
+  }
+
+  private async insert(writes: WriteOf<'insert'>[]): Promise<void> {
+    const singles = writes.filter((write) => write.input.length === 1);
+    const size = (write: WriteOf<'insert'>) => write.input[0]!.payload.length;
+    for (const portion of portions(singles, size, MOST_CHARACTERS)) {
+      await this.together(portion, async (open) => {
+        const tasks = open.map((write) => write.input[0]!);
+        const refused = new Set(await this.database.insert(tasks, false));
+        open.forEach((write, i) => this.inserted(write, refused.has(i) ? tasks[i]!.id : undefined));
+      });
+    }
+    for (const write of writes) {
+      if (write.input.length === 1) continue;
+      await this.together([write], async () => {
+        const [refused] = await this.database.insert(write.input, true);
+        this.inserted(write, refused === undefined ? undefined : write.input[refused]!.id);
+      });
+    }
+  }
+
+  private inserted(write: WriteOf<'insert'>, refusedId: string | undefined): void {
+    if (refusedId === undefined) {
+      this.claims.added(write.input.map((task) => ({ ...task, seq: 0 })));
+      write.succeed();
+      return;
+    }
+    write.refuse(
+      new ValidationError(
+        `The id '${refusedId}' belongs to another task already. Use an id once, or leave it out.`,
+        'id',
+        refusedId,
+      ),
+    );
+  }
+
+  private async settleAndClaim(
+    settles: WriteOf<'settle'>[],
+    claim: WriteOf<'claim'>,
+  ): Promise<void> {
+    const size = (write: WriteOf<'settle'>) => settlementOf(write).result?.length ?? 0;
+    const open = settles.filter((write) => !write.decided);
+    const [last = [], ...first] = portions(open, size, MOST_CHARACTERS).toReversed();
+    for (const portion of first) await this.together(portion, (writes) => this.settle(writes));
+    const { workerId, request } = claim.input;
+    try {
+      const settlements = last.map(settlementOf);
+      const tasks: ReservedTask[] = await this.noting(settlements, () =>
+        this.claims.claim(workerId, request, settlements, (ended) => this.settled(last, ended)),
+      );
+      claim.succeed(tasks);
+    } catch (error) {
+      if (this.database.isMistake(error) && last.length > 0) {
+        await this.together(last, (writes) => this.settle(writes));
+        await this.settleAndClaim([], claim);
+      } else if (this.database.isOutage(error) || this.database.isConflict(error)) {
+        throw error;
+      } else {
+        claim.refuse(error instanceof SitqError ? error : this.database.toBackendError(error));
+      }
+    }
+  }
+
+  private async settle(writes: WriteOf<'settle'>[]): Promise<void> {
+    const size = (write: WriteOf<'settle'>) => settlementOf(write).result?.length ?? 0;
+    for (const portion of portions(writes, size, MOST_CHARACTERS)) {
+      const settlements = portion.map(settlementOf);
+      const ended = await this.noting(settlements, () => this.database.settle(settlements));
+      await this.settled(portion, ended);
+    }
+  }
+
+  /** Remembers which ends of runs may have been stored although the reply was lost. */
+  private async noting<T>(
+    ends: readonly { id: string; lease: number }[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (this.database.isOutage(error)) for (const end of ends) this.unsure.add(keyOf(end));
+      throw error;
+    }
+  }
+
+  /** Those that changed nothing lost their lease, or repeat what was done without a reply. */
+  private async settled(writes: readonly WriteOf<'settle'>[], ended: Ended): Promise<void> {
+    const left = ended && new Set(ended);
+    const open = writes.filter((write) => left && !left.delete(keyOf(settlementOf(write))));
+    const ids = open.map((write) => write.input.taskId);
+    const stored = byId(ids.length > 0 ? await this.database.findOutcomes(ids) : []);
+    for (const write of open) {
+      const settlement = settlementOf(write);
+      const outcome = stored.get(settlement.id);
+      const repeated = this.unsure.has(keyOf(settlement)) && outcome && isSame(outcome, settlement);
+      if (repeated) continue;
+      write.refuse(refusedWrite(settlement.id, outcome !== undefined, settlement.lease));
+    }
+    for (const write of writes) {
+      const { id, lease } = settlementOf(write);
+      this.claims.release(id, lease);
+      this.unsure.delete(keyOf({ id, lease }));
+      if (!write.decided) write.succeed();
+    }
+  }
+
+  private async requeue(writes: WriteOf<'change'>[]): Promise<void> {
+    const wanted = writes.map(requeueOf);
+    const changed = await this.noting(wanted, () => this.database.requeue(wanted));
+    this.claims.added(changed.filter(({ status }) => status === 'queued'));
+    const ids = new Set(changed.map(({ id }) => id));
+    const missing = wanted.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
+    const stored = byId(missing.length > 0 ? await this.database.findOutcomes(missing) : []);
+    writes.forEach((write, i) => {
+      const { id, lease } = wanted[i]!;
+      this.claims.release(id, lease);
+      const left = stored.get(id);
+      const repeated = this.unsure.delete(keyOf({ id, lease }));
+      if (ids.delete(id) || (repeated && left?.lease === lease && left.status === 'queued')) {
+        write.succeed();
+      } else write.refuse(refusedWrite(id, left !== undefined, lease));
+    });
+  }
+
+  /** A change without a lease, or the end of a run as cancelled. */
+  private async change(write: WriteOf<'change'>): Promise<void> {
+    const { taskId, status, change } = write.input;
+    const { lease, eta = null } = change;
+    const error = change.error ? JSON.stringify(change.error) : null;
+    let done: boolean;
+    if (lease !== undefined) {
+      const settlement = { id: taskId, lease, status: 'cancelled', result: null, error } as const;
+      done = (await this.database.settle([settlement])) === null;
+      if (done) this.claims.release(taskId, lease);
+    } else if (status === 'cancelled') {
+      done = await this.database.cancelWaiting(taskId);
+    } else {
+      const head = await this.database.reschedule(taskId, eta, error);
+      done = head !== null;
+      if (head) this.claims.added([head]);
+    }
+    if (done) return write.succeed();
+    const [stored] = await this.database.findOutcomes([taskId]);
+    write.refuse(refusedWrite(taskId, stored !== undefined, lease, status));
+  }
+
+  private async cancel(writes: WriteOf<'cancel'>[]): Promise<void> {
+    const states = await this.database.cancel([...new Set(writes.map((write) => write.input))]);
+    for (const write of writes) write.succeed(states.get(write.input) ?? null);
+  }
+
+  private async report(writes: WriteOf<'report'>[]): Promise<void> {
+    const reports = new Map<string, TaskReport>();
+    for (const { input } of writes) {
+      const { lease, progress, lines = [] } = input.report;
+      const key = keyOf({ id: input.taskId, lease });
+      const before = reports.get(key);
+      reports.set(key, {
+        id: input.taskId,
+        lease,
+        progress: progress ?? before?.progress ?? null,
+        lines: [...(before?.lines ?? []), ...lines],
+      });
+    }
+    const held = await this.database.report([...reports.values()]);
+    const lost = writes.filter(
+      ({ input }) => !held.has(keyOf({ id: input.taskId, lease: input.report.lease })),
+    );
+    const ids = lost.map(({ input }) => input.taskId);
+    const stored = byId(ids.length > 0 ? await this.database.findOutcomes(ids) : []);
+    for (const write of lost) {
+      const { taskId, report } = write.input;
+      write.refuse(refusedWrite(taskId, stored.has(taskId), report.lease));
+    }
+    for (const write of writes) if (!write.decided) write.succeed();
+  }
+
+  private readonly register = async ({
+    worker,
+    beat,
+  }: WriteOf<'register'>['input']): Promise<void> => {
+    await this.database.register(worker, beat);
+    this.claims.registered.add(worker.id);
+  };
+
+  private readonly renew = ({ workerId, beat }: WriteOf<'renew'>['input']): Promise<boolean> =>
+    this.database.renew(workerId, beat);
+
+  private readonly retire = async (workerId: string): Promise<void> => {
+    await this.database.retire(workerId);
+    this.claims.registered.delete(workerId);
+  };
+
+  private readonly rescue = async (rescuerId: WriteOf<'rescue'>['input']) => {
+    const others = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
+    const gone = others.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
+    const expired = others.filter((worker) => worker.expired).map(({ id }) => id);
+    if (gone.length + expired.length === 0 && !(await this.database.isAnyTaskOrphaned())) return [];
+    const rescued = await this.database.rescue(gone, expired);
+    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
+    return rescued.map(({ id, name, workerId, attempt, status }) => {
+      return { id, name, workerId, attempt, status };
+    });
+  };
+
+  private readonly prune = async ({
+    endedBefore,
+    most,
+  }: WriteOf<'prune'>['input']): Promise<number> => {
+    let removed = 0;
+    for (const [status, limit] of Object.entries(endedBefore)) {
+      const state = status as keyof typeof endedBefore;
+      if (removed < most) removed += await this.database.prune(state, limit, most - removed);
+    }
+    return removed;
+  };
+}
+
+function isRequeue({ input: { status, change } }: WriteOf<'change'>): boolean {
+  return status === 'queued' && change.lease !== undefined;
+}
+
+function requeues({ change }: WriteBatch): WriteOf<'change'>[] {
+  return change.filter(isRequeue);
+}
+
+function others({ change }: WriteBatch): WriteOf<'change'>[] {
+  return change.filter((write) => !isRequeue(write));
+}
+
+function settlementOf({ input: { taskId: id, result } }: WriteOf<'settle'>): Settlement {
+  const { lease } = result;
+  if (result.status === 'success') {
+    return { id, lease, status: 'completed', result: result.value, error: null };
+  }
+  const error = result.error ? JSON.stringify(result.error) : null;
+  return { id, lease, status: result.status, result: null, error };
+}
+
+function requeueOf({ input: { taskId, change } }: WriteOf<'change'>): Requeue {
+  const { lease, eta = null, giveBack = false, error } = change;
+  return { id: taskId, lease: lease!, giveBack, eta, error: error ? JSON.stringify(error) : null };
+}
+
+function isSame(stored: StoredOutcome, wanted: Settlement): boolean {
+  const { lease, status, result, error } = wanted;
+  return (
+    stored.lease === lease &&
+    stored.status === status &&
+    stored.result === result &&
+    stored.error === error
+  );
+}
+
+function byId<T extends { readonly id: string }>(rows: readonly T[]): Map<string, T> {
+  return new Map(rows.map((row) => [row.id, row]));
+}
