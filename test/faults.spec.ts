@@ -1,239 +1,243 @@
 import { TaskFailedError, type TaskHandle, type WorkerStats } from 'nestjs-sitq';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { installAudit, readAudit } from './app/processes/audit.js';
+import { findDamage, installAudit, readAudit } from './app/processes/audit.js';
 import type { Child } from './app/processes/child.js';
 import { recoveryTimes, violations, type History } from './app/processes/history.js';
 import type { Receipt } from './app/processes/protocol.js';
 import { seededRandom } from './app/processes/random.js';
 import { quantile, Scene, until } from './app/processes/scene.js';
+import { createStore, stores } from './app/stores.js';
 
-let scene: Scene;
-beforeEach(() => void (scene = new Scene()));
-afterEach(() => scene.close());
+describe.each(stores())('on %s', (kind) => {
+  let scene: Scene;
+  beforeEach(async () => void (scene = new Scene(await createStore(kind))));
+  afterEach(() => scene.close());
 
-describe('killed at random', () => {
-  const SEED = 20251121;
-  const WORKERS = 4;
-  const KILLS = 25;
-  const WORKER_KILLS_PER_PRODUCER_KILL = 6;
-  const LEASE = 2000;
-  const POLL = 1000;
-  /** What the design allows, and the boot of a worker for the moments when none is up. */
-  const LONGEST_RECOVERY = LEASE + LEASE / 3 + POLL + 2000;
+  describe('killed at random', () => {
+    const SEED = 20251121;
+    const WORKERS = 4;
+    const KILLS = 25;
+    const WORKER_KILLS_PER_PRODUCER_KILL = 6;
+    const LEASE = 2000;
+    const POLL = 1000;
+    /** What the design allows, and the boot of a worker for the moments when none is up. */
+    const LONGEST_RECOVERY = LEASE + LEASE / 3 + POLL + 2000;
 
-  test('no task is lost, invented or run without a reason', async () => {
-    const queue = await scene.queue();
-    const db = scene.sql();
-    installAudit(db);
-    const random = seededRandom(SEED);
-    const kills: { pid: number; at: number }[] = [];
-    const kill = (child: Child) => {
-      kills.push({ pid: child.pid, at: Date.now() });
-      child.kill('SIGKILL');
-    };
-    const deaths = { count: 0, repeated: 0, stored: 0 };
-    /** In turns: at some moment about the commit, and between the commit and the last answer. */
-    const killAmidEnqueues = async (producer: Child) => {
-      const told = deaths.count++ % 2 === 0 ? undefined : Math.floor(random() * 100);
-      producer.ask('burst', { size: 200, told }).catch(() => undefined); // never answered
-      await producer.said('burst');
-      if (told === undefined) await sleep(random() * 5);
-      else await producer.exit;
-      kill(producer);
-    };
-    const up = new Set<Child>();
-    let started = 0;
-    const startWorker = async () => {
-      const options = { concurrency: 6, lease: LEASE, pollInterval: POLL };
-      const worker = scene.worker(`worker-${(started += 1)}`, options);
-      up.add(await worker.ready());
-    };
-    const startProducer = async (name: string) => {
-      const producer = await scene.producer(name, SEED + kills.length).ready();
-      const { repeated, stored } = await producer.ask<typeof deaths>('produce');
-      deaths.repeated += repeated;
-      deaths.stored += stored;
-      return producer;
-    };
+    test('no task is lost, invented or run without a reason', async () => {
+      const queue = await scene.queue();
+      const sql = await scene.connect();
+      await installAudit(sql);
+      const random = seededRandom(SEED);
+      const kills: { pid: number; at: number }[] = [];
+      const kill = (child: Child) => {
+        kills.push({ pid: child.pid, at: Date.now() });
+        child.kill('SIGKILL');
+      };
+      const deaths = { count: 0, repeated: 0, stored: 0 };
+      /** In turns: at some moment about the commit, and between the commit and the last answer. */
+      const killAmidEnqueues = async (producer: Child) => {
+        const told = deaths.count++ % 2 === 0 ? undefined : Math.floor(random() * 100);
+        producer.ask('burst', { size: 200, told }).catch(() => undefined); // never answered
+        await producer.said('burst');
+        if (told === undefined) await sleep(random() * 5);
+        else await producer.exit;
+        kill(producer);
+      };
+      const up = new Set<Child>();
+      let started = 0;
+      const startWorker = async () => {
+        const options = { concurrency: 6, lease: LEASE, pollInterval: POLL };
+        const worker = scene.worker(`worker-${(started += 1)}`, options);
+        up.add(await worker.ready());
+      };
+      const startProducer = async (name: string) => {
+        const producer = await scene.producer(name, SEED + kills.length).ready();
+        const { repeated, stored } = await producer.ask<typeof deaths>('produce');
+        deaths.repeated += repeated;
+        deaths.stored += stored;
+        return producer;
+      };
 
-    const steady = await startProducer('steady');
-    let mortal = await startProducer('mortal');
-    const starting = Array.from({ length: WORKERS }, startWorker);
-    await Promise.all(starting);
-    for (let n = 1; n <= KILLS; n += 1) {
-      await sleep(150 + random() * 500); // a random moment, which nothing announces
-      await until(() => up.size > 0);
-      const victim = [...up][Math.floor(random() * up.size)]!;
-      up.delete(victim);
-      kill(victim);
-      starting.push(startWorker());
-      if (n % WORKER_KILLS_PER_PRODUCER_KILL === 0) {
-        await killAmidEnqueues(mortal);
-        mortal = await startProducer('mortal');
+      const steady = await startProducer('steady');
+      let mortal = await startProducer('mortal');
+      const starting = Array.from({ length: WORKERS }, startWorker);
+      await Promise.all(starting);
+      for (let n = 1; n <= KILLS; n += 1) {
+        await sleep(150 + random() * 500); // a random moment, which nothing announces
+        await until(() => up.size > 0);
+        const victim = [...up][Math.floor(random() * up.size)]!;
+        up.delete(victim);
+        kill(victim);
+        starting.push(startWorker());
+        if (n % WORKER_KILLS_PER_PRODUCER_KILL === 0) {
+          await killAmidEnqueues(mortal);
+          mortal = await startProducer('mortal');
+        }
       }
+      await Promise.all([...starting, steady.ask('stop'), mortal.ask('stop')]);
+
+      const journal = scene.readJournal();
+      const acknowledged = new Set(
+        journal.filter(({ step }) => step === 'ok').map(({ task }) => task),
+      );
+      await Promise.all([...acknowledged].map((id) => queue.getResult(id, { timeout: '30s' })));
+      const history = { journal, ledger: scene.readLedger(), kills, ...(await readAudit(sql)) };
+      report(history, deaths);
+      expect(violations(history)).toEqual([]);
+      expect(quantile(recoveryTimes(history), 0.99)).toBeLessThan(LONGEST_RECOVERY);
+      expect(deaths.stored).toBeGreaterThan(0);
+      expect(kills.length).toBeGreaterThanOrEqual(25);
+      expect(acknowledged.size).toBeGreaterThan(1000);
+      expect(await findDamage(sql)).toEqual([]);
+    }, 120_000);
+
+    function report(history: History, deaths: { repeated: number; stored: number }): void {
+      const { journal, kills, ledger, tasks } = history;
+      const recovery = recoveryTimes(history);
+      const count = (step: string) => ledger.filter((entry) => entry.step === step).length;
+      console.log(kind, {
+        kills: kills.length,
+        tasks: tasks.length,
+        lost: violations(history).filter((violation) => violation.startsWith('I1')).length,
+        enqueuedTwice: journal.filter(({ step }) => step === 'invoke').length - tasks.length,
+        repeatedAfterDeath: deaths.repeated,
+        ofTheseStored: deaths.stored,
+        runs: count('start'),
+        runsInterrupted: count('start') - count('end'),
+        runsFinishedTwice:
+          count('end') - tasks.filter(({ status }) => status === 'completed').length,
+        tasksRescued: recovery.length,
+        recovery: {
+          p50: quantile(recovery, 0.5),
+          p99: quantile(recovery, 0.99),
+          max: Math.max(...recovery),
+        },
+      });
     }
-    await Promise.all([...starting, steady.ask('stop'), mortal.ask('stop')]);
-
-    const journal = scene.readJournal();
-    const acknowledged = new Set(
-      journal.filter(({ step }) => step === 'ok').map(({ task }) => task),
-    );
-    await Promise.all([...acknowledged].map((id) => queue.getResult(id, { timeout: '30s' })));
-    const history = { journal, ledger: scene.readLedger(), kills, ...readAudit(db) };
-    report(history, deaths);
-    expect(violations(history)).toEqual([]);
-    expect(quantile(recoveryTimes(history), 0.99)).toBeLessThan(LONGEST_RECOVERY);
-    expect(deaths.stored).toBeGreaterThan(0);
-    expect(kills.length).toBeGreaterThanOrEqual(25);
-    expect(acknowledged.size).toBeGreaterThan(1000);
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-  }, 120_000);
-
-  function report(history: History, deaths: { repeated: number; stored: number }): void {
-    const { journal, kills, ledger, tasks } = history;
-    const recovery = recoveryTimes(history);
-    const count = (step: string) => ledger.filter((entry) => entry.step === step).length;
-    console.log({
-      kills: kills.length,
-      tasks: tasks.length,
-      lost: violations(history).filter((violation) => violation.startsWith('I1')).length,
-      enqueuedTwice: journal.filter(({ step }) => step === 'invoke').length - tasks.length,
-      repeatedAfterDeath: deaths.repeated,
-      ofTheseStored: deaths.stored,
-      runs: count('start'),
-      runsInterrupted: count('start') - count('end'),
-      runsFinishedTwice: count('end') - tasks.filter(({ status }) => status === 'completed').length,
-      tasksRescued: recovery.length,
-      recovery: {
-        p50: quantile(recovery, 0.5),
-        p99: quantile(recovery, 0.99),
-        max: Math.max(...recovery),
-      },
-    });
-  }
-});
-
-describe('stopped for longer than the lease', () => {
-  test.each([
-    ['while the second run is active', true],
-    ['after the second run has ended', false],
-  ])('a worker that goes on %s can change nothing', async (_when, secondIsActive) => {
-    const queue = await scene.queue();
-    const options = { lease: 1000, pollInterval: 100 };
-    const late = await scene.worker('late', options).ready();
-    // One notices by its heartbeat that it is late. The other one blocks the event loop, so that
-    // it ends and settles before any heartbeat: only the database can refuse it.
-    const held = await queue.enqueue<Receipt>('ProcessTasks.hold');
-    await late.handler('start', held.id);
-    const gate = scene.path('gate');
-    const blocked = await queue.enqueue<Receipt>('ProcessTasks.block', [gate]);
-    await late.handler('start', blocked.id);
-    late.kill('SIGSTOP');
-
-    const tasks = [held, blocked];
-    const second = await scene.worker('second', options).ready();
-    await Promise.all(tasks.map(({ id }) => second.handler('start', id, 2)));
-    if (!secondIsActive) await finish(second, tasks);
-    writeFileSync(gate, '');
-    late.kill('SIGCONT');
-    await until(async () => (await late.ask<WorkerStats>('stats')).refused >= tasks.length);
-    if (secondIsActive) await finish(second, tasks);
-
-    for (const task of tasks) {
-      const receipt = { task: task.id, attempt: 2, lease: 2, worker: 'second' };
-      expect(await task.result()).toEqual(receipt);
-      expect(await queue.getTask(task.id)).toMatchObject({ status: 'completed', attempt: 2 });
-    }
-    expect(await late.ask<WorkerStats>('stats')).toMatchObject({ refused: 2, inFlight: 0 });
-    expect(late.ledger).toContainEqual(
-      expect.objectContaining({ task: blocked.id, step: 'end', lease: 1 }),
-    );
-    expect(late.ledger).toContainEqual(
-      expect.objectContaining({ task: held.id, step: 'abort', reason: 'LeaseLostError' }),
-    );
-
-    second.kill('SIGTERM');
-    await second.exit;
-    const next = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
-    expect(await next.result({ timeout: '5s' })).toMatchObject({ worker: 'late', attempt: 1 });
   });
 
-  async function finish(worker: Child, tasks: TaskHandle<Receipt>[]): Promise<void> {
-    for (const { id } of tasks) await worker.ask('release', id);
-    await Promise.all(tasks.map((task) => task.result({ timeout: '5s' })));
-  }
-});
+  describe('stopped for longer than the lease', () => {
+    test.each([
+      ['while the second run is active', true],
+      ['after the second run has ended', false],
+    ])('a worker that goes on %s can change nothing', async (_when, secondIsActive) => {
+      const queue = await scene.queue();
+      const options = { lease: 1000, pollInterval: 100 };
+      const late = await scene.worker('late', options).ready();
+      // One notices by its heartbeat that it is late. The other one blocks the event loop, so that
+      // it ends and settles before any heartbeat: only the database can refuse it.
+      const held = await queue.enqueue<Receipt>('ProcessTasks.hold');
+      await late.handler('start', held.id);
+      const gate = scene.path('gate');
+      const blocked = await queue.enqueue<Receipt>('ProcessTasks.block', [gate]);
+      await late.handler('start', blocked.id);
+      late.kill('SIGSTOP');
 
-test('a task that takes its process down fails after its attempts', async () => {
-  const queue = await scene.queue();
-  const options = { concurrency: 1, lease: 60_000 };
-  const poison = await queue.enqueue('ProcessTasks.poison');
-  const healthy = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
-  expect(await scene.worker('first', options).exit).toMatchObject({ signal: 'SIGABRT' });
-  expect(await scene.worker('second', options).exit).toMatchObject({ signal: 'SIGKILL' });
-  const third = await scene.worker('third', options).ready();
+      const tasks = [held, blocked];
+      const second = await scene.worker('second', options).ready();
+      await Promise.all(tasks.map(({ id }) => second.handler('start', id, 2)));
+      if (!secondIsActive) await finish(second, tasks);
+      writeFileSync(gate, '');
+      late.kill('SIGCONT');
+      await until(async () => (await late.ask<WorkerStats>('stats')).refused >= tasks.length);
+      if (secondIsActive) await finish(second, tasks);
 
-  const failure = poison.result({ timeout: '10s' });
-  await expect(failure).rejects.toThrow(TaskFailedError);
-  await expect(failure).rejects.toMatchObject({ errorName: 'WorkerLostError' });
-  expect(await queue.getTask(poison.id)).toMatchObject({ status: 'failed', attempt: 2 });
-  expect(scene.readLedger().filter(({ task }) => task === poison.id)).toHaveLength(2);
-  expect(await healthy.result({ timeout: '10s' })).toMatchObject({ worker: 'third', attempt: 1 });
-  expect(third.alive).toBe(true);
-});
+      for (const task of tasks) {
+        const receipt = { task: task.id, attempt: 2, lease: 2, worker: 'second' };
+        expect(await task.result()).toEqual(receipt);
+        expect(await queue.getTask(task.id)).toMatchObject({ status: 'completed', attempt: 2 });
+      }
+      expect(await late.ask<WorkerStats>('stats')).toMatchObject({ refused: 2, inFlight: 0 });
+      expect(late.ledger).toContainEqual(
+        expect.objectContaining({ task: blocked.id, step: 'end', lease: 1 }),
+      );
+      expect(late.ledger).toContainEqual(
+        expect.objectContaining({ task: held.id, step: 'abort', reason: 'LeaseLostError' }),
+      );
 
-test('a worker that is started again takes over at once, however long the lease', async () => {
-  const queue = await scene.queue();
-  const options = { lease: 60_000, pollInterval: 60_000 };
-  const first = await scene.worker('first', options).ready();
-  const task = await queue.enqueue<Receipt>('ProcessTasks.hold');
-  await first.handler('start', task.id);
-  first.kill('SIGKILL');
-  const killedAt = Date.now();
+      second.kill('SIGTERM');
+      await second.exit;
+      const next = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
+      expect(await next.result({ timeout: '5s' })).toMatchObject({ worker: 'late', attempt: 1 });
+    });
 
-  const second = await scene.worker('second', options).ready();
-  const upAt = Date.now();
-  const { at } = await second.handler('start', task.id, 2);
-  console.log({ recovery: at - killedAt, afterBoot: at - upAt });
-  await second.ask('release', task.id);
-  expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'second', lease: 2 });
-  expect(at - killedAt).toBeLessThan(20_000);
-});
+    async function finish(worker: Child, tasks: TaskHandle<Receipt>[]): Promise<void> {
+      for (const { id } of tasks) await worker.ask('release', id);
+      await Promise.all(tasks.map((task) => task.result({ timeout: '5s' })));
+    }
+  });
 
-test('a worker that runs already takes over from a neighbour that dies', async () => {
-  const queue = await scene.queue();
-  const options = { lease: 600_000, pollInterval: 600_000 }; // neither brings it about
-  const first = await scene.worker('first', options).ready();
-  const task = await queue.enqueue<Receipt>('ProcessTasks.hold');
-  await first.handler('start', task.id);
-  const second = await scene.worker('second', options).ready();
-  first.kill('SIGKILL');
+  test('a task that takes its process down fails after its attempts', async () => {
+    const queue = await scene.queue();
+    const options = { concurrency: 1, lease: 60_000 };
+    const poison = await queue.enqueue('ProcessTasks.poison');
+    const healthy = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
+    expect(await scene.worker('first', options).exit).toMatchObject({ signal: 'SIGABRT' });
+    expect(await scene.worker('second', options).exit).toMatchObject({ signal: 'SIGKILL' });
+    const third = await scene.worker('third', options).ready();
 
-  await second.handler('start', task.id, 2);
-  await second.ask('release', task.id);
-  expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'second', lease: 2 });
-});
+    const failure = poison.result({ timeout: '10s' });
+    await expect(failure).rejects.toThrow(TaskFailedError);
+    await expect(failure).rejects.toMatchObject({ errorName: 'WorkerLostError' });
+    expect(await queue.getTask(poison.id)).toMatchObject({ status: 'failed', attempt: 2 });
+    expect(scene.readLedger().filter(({ task }) => task === poison.id)).toHaveLength(2);
+    expect(await healthy.result({ timeout: '10s' })).toMatchObject({ worker: 'third', attempt: 1 });
+    expect(third.alive).toBe(true);
+  });
 
-test('the same id from two processes is one task', async () => {
-  await scene.queue();
-  const db = scene.sql();
-  installAudit(db);
-  const numbers = Array.from({ length: 100 }, (_, n) => n);
-  const producers = await Promise.all([1, 2].map((seed) => scene.producer('same', seed).ready()));
-  await Promise.all(producers.map((producer) => producer.ask('enqueue', { numbers, ms: 1 })));
-  await scene.worker('worker', { concurrency: 20 }).ready();
-  const queue = await scene.queue();
-  await Promise.all(numbers.map((n) => queue.getResult(`same-${n}`, { timeout: '10s' })));
-  await producers[0]!.ask('enqueue', { numbers, ms: 1 }); // once more, after its end
+  test('a worker that is started again takes over at once, however long the lease', async () => {
+    const queue = await scene.queue();
+    const options = { lease: 60_000, pollInterval: 60_000 };
+    const first = await scene.worker('first', options).ready();
+    const task = await queue.enqueue<Receipt>('ProcessTasks.hold');
+    await first.handler('start', task.id);
+    first.kill('SIGKILL');
+    const killedAt = Date.now();
 
-  const history = { journal: scene.readJournal(), ledger: scene.readLedger(), kills: [] };
-  expect(violations({ ...history, ...readAudit(db) })).toEqual([]);
-  expect(history.journal.filter(({ step }) => step === 'ok')).toHaveLength(300);
-  expect(history.ledger.filter(({ step }) => step === 'start')).toHaveLength(100);
+    const second = await scene.worker('second', options).ready();
+    const upAt = Date.now();
+    const { at } = await second.handler('start', task.id, 2);
+    console.log(kind, { recovery: at - killedAt, afterBoot: at - upAt });
+    await second.ask('release', task.id);
+    expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'second', lease: 2 });
+    expect(at - killedAt).toBeLessThan(20_000);
+  });
 
-  await producers[0]!.ask('enqueue', { numbers: [7], ms: 2 });
-  expect(scene.readJournal().at(-1)).toMatchObject({ step: 'fail', error: 'ValidationError' });
+  test('a worker that runs already takes over from a neighbour that dies', async () => {
+    const queue = await scene.queue();
+    const options = { lease: 600_000, pollInterval: 600_000 }; // neither brings it about
+    const first = await scene.worker('first', options).ready();
+    const task = await queue.enqueue<Receipt>('ProcessTasks.hold');
+    await first.handler('start', task.id);
+    const second = await scene.worker('second', options).ready();
+    first.kill('SIGKILL');
+
+    await second.handler('start', task.id, 2);
+    await second.ask('release', task.id);
+    expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'second', lease: 2 });
+  });
+
+  test('the same id from two processes is one task', async () => {
+    await scene.queue();
+    const sql = await scene.connect();
+    await installAudit(sql);
+    const numbers = Array.from({ length: 100 }, (_, n) => n);
+    const producers = await Promise.all([1, 2].map((seed) => scene.producer('same', seed).ready()));
+    await Promise.all(producers.map((producer) => producer.ask('enqueue', { numbers, ms: 1 })));
+    await scene.worker('worker', { concurrency: 20 }).ready();
+    const queue = await scene.queue();
+    await Promise.all(numbers.map((n) => queue.getResult(`same-${n}`, { timeout: '10s' })));
+    await producers[0]!.ask('enqueue', { numbers, ms: 1 }); // once more, after its end
+
+    const history = { journal: scene.readJournal(), ledger: scene.readLedger(), kills: [] };
+    expect(violations({ ...history, ...(await readAudit(sql)) })).toEqual([]);
+    expect(history.journal.filter(({ step }) => step === 'ok')).toHaveLength(300);
+    expect(history.ledger.filter(({ step }) => step === 'start')).toHaveLength(100);
+
+    await producers[0]!.ask('enqueue', { numbers: [7], ms: 2 });
+    expect(scene.readJournal().at(-1)).toMatchObject({ step: 'fail', error: 'ValidationError' });
+  });
 });
 
 describe('the checker of histories', () => {

@@ -71,7 +71,7 @@ export class ProcessTasks {
 
   private async recorded(work: (receipt: Receipt) => unknown): Promise<Receipt> {
     const { signal, task } = this.run;
-    // Synchronous on SQLite, so nearly at the moment of the claim; no other worker's lease is taken.
+    // Soon after the claim; another worker's lease is not taken for this one's.
     const stored = await this.queue.backend.getTask(task.id);
     const receipt = {
       task: task.id,

@@ -10,10 +10,10 @@ import { seededRandom } from './random.js';
 /** Longest run of the tasks it enqueues, in ms. */
 const LONGEST = 60;
 
-const { name, database, journal, seed } = JSON.parse(process.argv[2]!) as ProducerConfig;
+const { name, store, journal, seed } = JSON.parse(process.argv[2]!) as ProducerConfig;
 const random = seededRandom(seed);
 const app = await NestFactory.createApplicationContext(
-  SitqModule.forRoot({ database, worker: false }),
+  SitqModule.forRoot({ ...store, worker: false }),
   { logger: ['error', 'warn'] },
 );
 const queue = app.get(TaskQueue);

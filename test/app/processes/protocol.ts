@@ -1,10 +1,11 @@
 import type { WorkerOptions } from '../../../lib/index.js';
+import type { StoreOptions } from '../stores.js';
 
 /** How a worker process is started. */
 export interface WorkerConfig {
   /** Unique to this start of the process; what it writes carries it. */
   readonly name: string;
-  readonly database: string;
+  readonly store: StoreOptions;
   readonly ledger: string;
   readonly worker?: WorkerOptions;
   /** Load everything, then boot only when told to, so that many processes boot at once. */
@@ -15,7 +16,7 @@ export interface WorkerConfig {
 export interface ProducerConfig {
   /** Its tasks are called `name-0`, `name-1` and so on; a restart goes on where it was. */
   readonly name: string;
-  readonly database: string;
+  readonly store: StoreOptions;
   readonly journal: string;
   readonly seed: number;
 }

@@ -6,17 +6,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SitqModule, TaskQueue, type SitqOptions, type WorkerOptions } from '../../../lib/index.js';
+import { openSqlite, type Sql } from '../databases/sql.js';
+import type { Store, StoreOptions } from '../stores.js';
 import { Child } from './child.js';
 import { readLines } from './lines.js';
 import type { JournalEntry, LedgerEntry, ProducerConfig, WorkerConfig } from './protocol.js';
 
-/** A new folder with a database, the files that children write, and the children themselves. */
+/** A store, a folder with the files that children write, and the children themselves. */
 export class Scene {
   readonly folder = mkdtempSync(join(tmpdir(), 'sitq-'));
+  /** The file, unless a store was given. */
   readonly database = this.path('tasks.sqlite');
   private readonly journal = this.path('journal.jsonl');
   private readonly ledger = this.path('ledger.jsonl');
   private readonly closers: (() => unknown)[] = [];
+
+  /** On a new SQLite file, or on this store, which is dropped in the end. */
+  constructor(private readonly store?: Store) {}
+
+  /** How children and applications reach the store. */
+  get options(): StoreOptions {
+    return this.store?.options ?? { database: this.database };
+  }
 
   path(name: string): string {
     return join(this.folder, name);
@@ -24,20 +35,20 @@ export class Scene {
 
   /** Starts a worker process. */
   worker(name: string, worker?: WorkerOptions, more?: Partial<WorkerConfig>): Child<WorkerConfig> {
-    const { database, ledger } = this;
-    return Child.worker({ name, database, ledger, worker, ...more });
+    const { options: store, ledger } = this;
+    return Child.worker({ name, store, ledger, worker, ...more });
   }
 
   /** Starts a producer process. */
   producer(name: string, seed = 1): Child<ProducerConfig> {
-    const { database, journal } = this;
-    return Child.producer({ name, database, journal, seed });
+    const { options: store, journal } = this;
+    return Child.producer({ name, store, journal, seed });
   }
 
   /** An application in this process; it only enqueues unless the options say otherwise. */
   async open(options: SitqOptions = {}): Promise<INestApplicationContext> {
     const app = await NestFactory.createApplicationContext(
-      SitqModule.forRoot({ database: this.database, worker: false, ...options }),
+      SitqModule.forRoot({ ...this.options, worker: false, ...options }),
       { logger: false, abortOnError: false },
     );
     this.closers.push(() => app.close());
@@ -49,7 +60,14 @@ export class Scene {
     return (await this.open()).get(TaskQueue);
   }
 
-  /** A connection to the database, past sitq. */
+  /** A connection to the store, past sitq. */
+  async connect(): Promise<Sql> {
+    const sql = await (this.store?.sql() ?? openSqlite(this.database));
+    this.closers.push(() => sql.close());
+    return sql;
+  }
+
+  /** The same to the file, in one's own thread. */
   sql(): Database.Database {
     const db = new Database(this.database, { timeout: 10_000 });
     this.closers.push(() => db.close());
@@ -68,6 +86,7 @@ export class Scene {
   async close(): Promise<void> {
     await Child.killAll();
     for (const close of this.closers.reverse()) await close();
+    await this.store?.drop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -10,10 +10,10 @@ import type { WorkerConfig } from './protocol.js';
 @Module({})
 class WorkerProcessModule {
   static with(config: WorkerConfig): DynamicModule {
-    const { database, worker } = config;
+    const { store, worker } = config;
     return {
       module: WorkerProcessModule,
-      imports: [SitqModule.forRoot({ database, worker })],
+      imports: [SitqModule.forRoot({ ...store, worker })],
       providers: [ProcessTasks, { provide: WORKER_CONFIG, useValue: config }],
     };
   }
