@@ -69,7 +69,7 @@ export function readSitqOptions(options: unknown): SitqSettings {
     (STORE_OPTIONS.includes(name) ? store : own)[name] = value;
   }
   const given = readOptions(LABEL, own, CHECKS, refuse, STORE_OPTIONS);
-  const [option] = Object.keys(store).filter((name) => store[name] !== undefined);
+  const option = Object.keys(store).find((name) => store[name] !== undefined);
   if (given.backend && option !== undefined) {
     throw refuse(
       `${LABEL}: ${option} is ${showValue(store[option])}, but a backend was given too. Give ` +

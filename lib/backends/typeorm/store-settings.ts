@@ -108,6 +108,9 @@ const NOT_THE_CONNECTION = [
   'replication',
 ] as const;
 
+/** Our own options, which TypeORM does not know. */
+const ABOUT_TABLES = new Set(['migrate', 'tablePrefix', 'durability', 'schema', 'listen']);
+
 /** Every name that a store option can have, for whoever passes them on. */
 export const STORE_OPTIONS: readonly string[] = [
   ...new Set([SQLITE, POSTGRES, MYSQL, SHARED].flatMap((checks) => Object.keys(checks))),
@@ -204,8 +207,7 @@ function settings(
 
 /** What is left is about the connection. */
 function connectionOf(given: Record<string, unknown>): Record<string, unknown> {
-  const { migrate, tablePrefix, durability: level, schema, listen, ...connection } = given;
-  return connection;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !ABOUT_TABLES.has(name)));
 }
 
 function typeOfUrl(label: string, url: unknown): string | undefined {

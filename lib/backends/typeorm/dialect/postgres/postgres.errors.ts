@@ -6,7 +6,7 @@ const CONFLICT = ['40', '55P03'];
 const MISTAKE = ['21', '22', '23', '54'];
 
 /** Errors of sockets, and what `pg` says without giving a code. */
-const SOCKET = [
+const SOCKET = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
   'EPIPE',
@@ -16,7 +16,7 @@ const SOCKET = [
   'ENOTFOUND',
   'EAI_AGAIN',
   'ENOENT',
-];
+]);
 const LOST =
   /connection terminated|connection error|timeout|read timeout|connection ended|not queryable/i;
 
@@ -24,7 +24,7 @@ const LOST =
 export function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   if (code === '') return error instanceof Error && LOST.test(error.message);
-  return SOCKET.includes(code) || startsWithOne(code, OUTAGE);
+  return SOCKET.has(code) || startsWithOne(code, OUTAGE);
 }
 
 /** Deadlocks and failed serializations: nothing was done. */

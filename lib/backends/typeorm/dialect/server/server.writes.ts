@@ -276,9 +276,9 @@ export class ServerWrites {
   };
 
   private readonly rescue = async (rescuerId: WriteOf<'rescue'>['input']) => {
-    const others = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
-    const gone = others.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
-    const expired = others.filter((worker) => worker.expired).map(({ id }) => id);
+    const workers = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
+    const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
+    const expired = workers.filter((worker) => worker.expired).map(({ id }) => id);
     if (gone.length + expired.length === 0 && !(await this.database.isAnyTaskOrphaned())) return [];
     const rescued = await this.database.rescue(gone, expired);
     this.claims.added(rescued.filter(({ status }) => status === 'queued'));
