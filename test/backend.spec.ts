@@ -6,6 +6,7 @@ import {
   QueueClosedError,
   TypeOrmBackend,
   type NewTask,
+  type TypeOrmBackendOptions,
 } from 'nestjs-sitq';
 import { backendConformance } from 'nestjs-sitq/testing';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,13 +17,34 @@ import { mutant, MUTATIONS } from './app/mutants.js';
 import { seededRandom } from './app/processes/random.js';
 import { Gate } from './app/gate.js';
 import { Lines } from './app/start-app.js';
+import { stores, type StoreOptions } from './app/stores.js';
 import { tempFile } from './app/temp-file.js';
+import { tempStore } from './app/temp-store.js';
 
-describe('TypeOrmBackend with a file conforms', () => {
-  const create = () => new TypeOrmBackend({ database: tempFile(), durability: 'relaxed' });
-  const peer = ({ database }: TypeOrmBackend) => new TypeOrmBackend({ database });
-  for (const { name, run } of backendConformance(create, { peer })) test(name, run);
-});
+for (const kind of stores()) {
+  const { options } = await tempStore(kind);
+
+  describe(`TypeOrmBackend on ${kind} conforms`, () => {
+    const made = new WeakMap<TypeOrmBackend, TypeOrmBackendOptions>();
+    const open = (place: TypeOrmBackendOptions) => {
+      const backend = new TypeOrmBackend(place);
+      made.set(backend, place);
+      return backend;
+    };
+    let count = 0;
+    const create = () => open(placeIn(options, (count += 1)));
+    const peer = (backend: TypeOrmBackend) => open(made.get(backend)!);
+    for (const { name, run } of backendConformance(create, { peer })) test(name, run);
+  });
+}
+
+/** A place for tasks, of its own: a file, a schema, or tables with a prefix. */
+function placeIn(options: StoreOptions, n: number): TypeOrmBackendOptions {
+  if ('database' in options) return { database: tempFile(), durability: 'relaxed' };
+  const { type, url } = options;
+  if (type === 'postgres') return { type, url, schema: `case_${n}`, durability: 'relaxed' };
+  return { type, url, tablePrefix: `case_${n}_` };
+}
 
 describe('TypeOrmBackend in memory conforms', () => {
   const create = () => new TypeOrmBackend({ database: ':memory:' });
@@ -78,29 +100,109 @@ describe('the suite', () => {
   });
 });
 
-describe('TypeOrmBackend', () => {
-  const backends: TypeOrmBackend[] = [];
-  async function openBackend(database = tempFile()): Promise<TypeOrmBackend> {
-    const backend = new TypeOrmBackend({ database });
-    backends.push(backend);
-    await backend.open();
-    return backend;
-  }
-  afterEach(() => Promise.all(backends.splice(0).map((backend) => backend.close())));
+const task: NewTask = {
+  id: 'task-1',
+  name: 'Handlers.run',
+  queue: 'default',
+  payload: '[]',
+  priority: 0,
+  eta: 0,
+  maxAttempts: null,
+  timeout: null,
+  backoff: null,
+  meta: null,
+  createdAt: 0,
+};
 
-  const task: NewTask = {
-    id: 'task-1',
-    name: 'Handlers.run',
-    queue: 'default',
-    payload: '[]',
-    priority: 0,
-    eta: 0,
-    maxAttempts: null,
-    timeout: null,
-    backoff: null,
-    meta: null,
-    createdAt: 0,
-  };
+const backends: TypeOrmBackend[] = [];
+async function opened(options: TypeOrmBackendOptions): Promise<TypeOrmBackend> {
+  const backend = new TypeOrmBackend(options);
+  backends.push(backend);
+  await backend.open();
+  return backend;
+}
+afterEach(() => Promise.all(backends.splice(0).map((backend) => backend.close())));
+
+describe.each(stores())('TypeOrmBackend on %s', (kind) => {
+  let options: StoreOptions;
+  beforeEach(async () => ({ options } = await tempStore(kind)));
+
+  test('refuses to hand out tasks to a worker whose registration was taken away', async () => {
+    const backend = await opened(options);
+    const worker = {
+      id: 'worker-1',
+      host: 'here',
+      pid: process.pid,
+      processIdentity: null,
+      queues: null,
+      handlers: [],
+    };
+    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0 });
+    await backend.enqueueTask(task);
+    const other = await opened(options);
+    await other.retireWorker(worker.id);
+    await expect(backend.reserveTask(worker.id)).rejects.toThrow(LeaseLostError);
+    expect((await backend.getTask(task.id))?.status).toBe('queued');
+  });
+
+  test('outlives a listener that throws, and tells of it', async () => {
+    const logger = new Lines();
+    const backend = await opened({ ...options, logger });
+    const heard: string[] = [];
+    backend.onChange(() => {
+      throw new Error('not now');
+    });
+    backend.onChange((change) => heard.push(change.kind));
+    await backend.enqueueTask(task);
+    expect(await backend.cancelTask(task.id)).toBe('cancelled');
+    expect((await backend.getTask(task.id))?.status).toBe('cancelled');
+    expect(heard).toEqual(expect.arrayContaining(['enqueued', 'settled']));
+    expect(logger.all[0]).toContain('A listener of the backend failed: Error: not now');
+  });
+
+  test('claims in order from many lanes, whatever there is room for', async () => {
+    const random = seededRandom(7);
+    const upTo = (n: number) => Math.floor(random() * n);
+    const backend = await opened(options);
+    const names = ['A.run', 'B.run', 'C.run'];
+    const worker = {
+      id: 'worker-1',
+      host: 'here',
+      pid: process.pid,
+      processIdentity: null,
+      queues: null,
+      handlers: names,
+    };
+    await backend.registerWorker(worker, { lease: 3_600_000, inFlight: 0, stuck: 0 });
+    const tasks = Array.from({ length: 300 }, (_, i) => ({
+      ...task,
+      id: `task-${i}`,
+      queue: `queue-${upTo(60)}`,
+      name: names[upTo(3)]!,
+      priority: upTo(3) - 1,
+      eta: 1000 + upTo(40),
+    }));
+    await backend.enqueueTasks(tasks);
+    // The sort is stable: what is equal stays in the order of the enqueue.
+    let waiting = tasks.toSorted((a, b) => b.priority - a.priority || a.eta - b.eta);
+    for (let round = 0; waiting.length > 0; round += 1) {
+      const maxTasks = [1, 2, 5, 13, 40][round % 5]!;
+      const free = names.map(() => (round < 3 ? Infinity : upTo(1 + maxTasks)));
+      const handlers = new Map(names.map((name, i) => [name, { free: free[i]!, maxAttempts: 3 }]));
+      const expected = waiting.filter(({ name }) => (free[names.indexOf(name)]! -= 1) >= 0);
+      const claimed = await backend.reserveTask(worker.id, { maxTasks, handlers });
+      const ids = claimed.map(({ id }) => id);
+      expect({ round, ids }).toEqual({
+        round,
+        ids: expected.slice(0, maxTasks).map(({ id }) => id),
+      });
+      waiting = waiting.filter(({ id }) => !ids.includes(id));
+    }
+  });
+});
+
+describe('TypeOrmBackend on a file', () => {
+  const openBackend = (database = tempFile()) => opened({ database });
 
   test('keeps its tasks out of the transactions of the application', async () => {
     const database = tempFile();
@@ -163,24 +265,6 @@ describe('TypeOrmBackend', () => {
     await expect(opening).rejects.toThrow(`The database ${database} cannot be opened`);
   });
 
-  test('refuses to hand out tasks to a worker whose registration was taken away', async () => {
-    const backend = await openBackend();
-    const worker = {
-      id: 'worker-1',
-      host: 'here',
-      pid: process.pid,
-      processIdentity: null,
-      queues: null,
-      handlers: [],
-    };
-    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0 });
-    await backend.enqueueTask(task);
-    const other = await openBackend(backend.database);
-    await other.retireWorker(worker.id);
-    await expect(backend.reserveTask(worker.id)).rejects.toThrow(LeaseLostError);
-    expect((await backend.getTask(task.id))?.status).toBe('queued');
-  });
-
   test.each<[what: string, options: object, option: string]>([
     ['another durability', { durability: 'Full' }, 'durability'],
     ['an option that it does not know', { durabilty: 'full' }, 'durabilty'],
@@ -202,23 +286,6 @@ describe('TypeOrmBackend', () => {
     expect(existsSync(never.database)).toBe(false);
   });
 
-  test('outlives a listener that throws, and tells of it', async () => {
-    const logger = new Lines();
-    const backend = new TypeOrmBackend({ database: ':memory:', logger });
-    backends.push(backend);
-    await backend.open();
-    const heard: string[] = [];
-    backend.onChange(() => {
-      throw new Error('not now');
-    });
-    backend.onChange(({ kind }) => heard.push(kind));
-    await backend.enqueueTask(task);
-    expect(await backend.cancelTask(task.id)).toBe('cancelled');
-    expect((await backend.getTask(task.id))?.status).toBe('cancelled');
-    expect(heard).toEqual(expect.arrayContaining(['enqueued', 'settled']));
-    expect(logger.all[0]).toContain('A listener of the backend failed: Error: not now');
-  });
-
   test('stores nothing of a bulk for which the disk is full, and goes on when it is not', async () => {
     const backend = await openBackend();
     const sql = async (text: string) =>
@@ -235,46 +302,6 @@ describe('TypeOrmBackend', () => {
     await sql('PRAGMA max_page_count = 1073741823');
     await backend.enqueueTasks(bulk);
     expect((await backend.counts()).queued).toBe(10);
-  });
-
-  test('claims in order from many lanes, whatever there is room for', async () => {
-    const random = seededRandom(7);
-    const upTo = (n: number) => Math.floor(random() * n);
-    const backend = await openBackend(':memory:');
-    const names = ['A.run', 'B.run', 'C.run'];
-    const worker = {
-      id: 'worker-1',
-      host: 'here',
-      pid: process.pid,
-      processIdentity: null,
-      queues: null,
-      handlers: names,
-    };
-    await backend.registerWorker(worker, { lease: 3_600_000, inFlight: 0, stuck: 0 });
-    const tasks = Array.from({ length: 300 }, (_, i) => ({
-      ...task,
-      id: `task-${i}`,
-      queue: `queue-${upTo(60)}`,
-      name: names[upTo(3)]!,
-      priority: upTo(3) - 1,
-      eta: 1000 + upTo(40),
-    }));
-    await backend.enqueueTasks(tasks);
-    // The sort is stable: what is equal stays in the order of the enqueue.
-    let waiting = tasks.toSorted((a, b) => b.priority - a.priority || a.eta - b.eta);
-    for (let round = 0; waiting.length > 0; round += 1) {
-      const maxTasks = [1, 2, 5, 13, 40][round % 5]!;
-      const free = names.map(() => (round < 3 ? Infinity : upTo(1 + maxTasks)));
-      const handlers = new Map(names.map((name, i) => [name, { free: free[i]!, maxAttempts: 3 }]));
-      const expected = waiting.filter(({ name }) => (free[names.indexOf(name)]! -= 1) >= 0);
-      const claimed = await backend.reserveTask(worker.id, { maxTasks, handlers });
-      const ids = claimed.map(({ id }) => id);
-      expect({ round, ids }).toEqual({
-        round,
-        ids: expected.slice(0, maxTasks).map(({ id }) => id),
-      });
-      waiting = waiting.filter(({ id }) => !ids.includes(id));
-    }
   });
 
   test('hears the others through a new doorbell when the old one was removed', async () => {

@@ -6,7 +6,7 @@ import { createDatabase, serverKinds } from './databases/servers.js';
 import { openSqlite, type Sql } from './databases/sql.js';
 
 /** Databases that sitq can use. */
-const SUPPORTED: readonly StoreKind[] = ['sqlite'];
+const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>(['sqlite']);
 
 /** For `SitqModule.forRoot`, `TypeOrmBackend` and child processes; plain JSON. */
 export type StoreOptions =
@@ -24,7 +24,7 @@ export interface Store {
 
 /** The kinds of store that this run has. */
 export function stores(): StoreKind[] {
-  return (['sqlite', ...serverKinds()] as const).filter((kind) => SUPPORTED.includes(kind));
+  return (['sqlite', ...serverKinds()] as const).filter((kind) => SUPPORTED.has(kind));
 }
 
 export async function createStore(kind: StoreKind = 'sqlite'): Promise<Store> {
