@@ -63,16 +63,18 @@ async function findPostgres(): Promise<Servers> {
   return { postgres: await startedUrl(startPostgres) };
 }
 
+/** The one that was named; beside a MySQL also a MariaDB, since the two differ. */
 async function findMysql(): Promise<Servers> {
   const told = process.env.SITQ_TEST_MYSQL_URL;
-  if (told) return withKind(await usable('mysql', told, 'SITQ_TEST_MYSQL_URL'));
+  const named = told ? await withKind(await usable('mysql', told, 'SITQ_TEST_MYSQL_URL')) : {};
+  if (named.mariadb) return named;
   const local = 'mysql://root@127.0.0.1:3306/';
-  if (await works('mysql', local)) return withKind(local);
+  if (await works('mysql', local)) return { ...(await withKind(local)), ...named };
   try {
-    return { mariadb: await startedUrl(startMariadb) };
+    return { ...named, mariadb: await startedUrl(startMariadb) };
   } catch (error) {
     missing = `none answers on 127.0.0.1:3306 as root without a password, and ${(error as Error).message}`;
-    return {};
+    return named;
   }
 }
 
