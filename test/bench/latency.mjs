@@ -2,36 +2,24 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { TaskQueue } from 'nestjs-sitq';
 import { NAME } from './payload.mjs';
-import { Raw } from './raw.mjs';
 import { createWorker, openBackend } from './sitq.mjs';
-import { percentile, withDatabase } from './workspace.mjs';
+import { percentile } from './workspace.mjs';
 
 const SAMPLES = 500;
 const CHILD = fileURLToPath(new URL('./latency.worker.mjs', import.meta.url));
 
 /** Time from the call of enqueue to the first line of the handler, on an idle queue. */
-export async function latency() {
-  for (const durability of ['full', 'relaxed']) {
-    floor(durability, await withDatabase((file) => rawCommit(file, durability)));
-    print(
-      'same process',
-      durability,
-      0.5,
-      3,
-      await withDatabase((file) => inProcess(file, durability)),
-    );
-    print(
-      'other process',
-      durability,
-      2,
-      6,
-      await withDatabase((file) => acrossProcesses(file, durability)),
-    );
-  }
+export async function latency(database, durability) {
+  const { withStore, Raw, pickUp } = database;
+  floor(durability, await withStore({ durability }, (store) => rawCommit(Raw, store)));
+  const same = await withStore({ durability }, inProcess);
+  print('same process', durability, ...pickUp.same, same);
+  const other = await withStore({ durability }, acrossProcesses);
+  print('other process', durability, ...pickUp.other, other);
 }
 
-async function inProcess(file, durability) {
-  const backend = await openBackend(file, durability);
+async function inProcess(store) {
+  const backend = await openBackend(store);
   let started;
   const worker = createWorker(backend, 10, () => started(now()));
   await worker.start();
@@ -41,12 +29,12 @@ async function inProcess(file, durability) {
   return times;
 }
 
-async function acrossProcesses(file, durability) {
-  const child = fork(CHILD, [file, durability]);
+async function acrossProcesses(store) {
+  const child = fork(CHILD, [JSON.stringify(store)]);
   const started = [];
   child.on('message', (at) => started.shift()?.(at));
   await new Promise((resolve) => started.push(resolve)); // the worker is ready
-  const backend = await openBackend(file, durability);
+  const backend = await openBackend(store);
   const times = await sample(new TaskQueue({ backend }), (resolve) => started.push(resolve));
   child.disconnect();
   await new Promise((resolve) => child.once('exit', resolve));
@@ -55,14 +43,14 @@ async function acrossProcesses(file, durability) {
 }
 
 /** What a single commit of one row takes on a database that was idle: the disk's share. */
-async function rawCommit(file, durability) {
-  const raw = new Raw(file, durability);
+async function rawCommit(Raw, store) {
+  const raw = await Raw.open(store);
   const times = [];
   for (let i = 0; i < SAMPLES; i += 1) {
     times.push(1000 / (await raw.enqueue(1, 1)));
     await pause();
   }
-  raw.close();
+  await raw.close();
   return times;
 }
 

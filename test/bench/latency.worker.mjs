@@ -1,7 +1,6 @@
 import { createWorker, openBackend } from './sitq.mjs';
 
-const [file, durability] = process.argv.slice(2);
-const backend = await openBackend(file, durability);
+const backend = await openBackend(JSON.parse(process.argv[2]));
 const worker = createWorker(backend, 10, () => {
   process.send(Number(process.hrtime.bigint()) / 1e6);
 });

@@ -4,8 +4,9 @@ import { seconds } from './workspace.mjs';
 
 const silent = { log() {}, warn() {}, debug() {}, error: console.error };
 
-export async function openBackend(database, durability) {
-  const backend = new TypeOrmBackend({ database, durability });
+/** @param store options of TypeOrmBackend */
+export async function openBackend(store) {
+  const backend = new TypeOrmBackend(store);
   await backend.open();
   return backend;
 }
@@ -28,8 +29,8 @@ export function createWorker(backend, concurrency, invoke) {
 }
 
 /** Tasks per second, so many calls awaited together. */
-export async function enqueue(database, durability, count, together) {
-  const backend = await openBackend(database, durability);
+export async function enqueue(store, count, together) {
+  const backend = await openBackend(store);
   const queue = new TaskQueue({ backend });
   const took = await seconds(async () => {
     for (let done = 0; done < count; done += together) {
@@ -41,8 +42,8 @@ export async function enqueue(database, durability, count, together) {
   return count / took;
 }
 
-export async function enqueueMany(database, durability, count) {
-  const backend = await openBackend(database, durability);
+export async function enqueueMany(store, count) {
+  const backend = await openBackend(store);
   const queue = new TaskQueue({ backend });
   const took = await seconds(() => queue.enqueueMany(NAME, repeat(count)));
   await backend.close();
@@ -54,8 +55,8 @@ function* repeat(count) {
 }
 
 /** Tasks per second of one worker with no-op handlers that return a value. */
-export async function drain(database, durability, count, concurrency) {
-  const backend = await openBackend(database, durability);
+export async function drain(store, count, concurrency) {
+  const backend = await openBackend(store);
   let done = 0;
   let finish;
   const finished = new Promise((resolve) => (finish = resolve));

@@ -1,22 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { TypeOrmBackend } from 'nestjs-sitq';
-
-/** Runs `work` with the path of a fresh database that has the tables of sitq, then removes it. */
-export async function withDatabase(work) {
-  const folder = mkdtempSync(join(tmpdir(), 'sitq-bench-'));
-  const database = join(folder, 'bench.sqlite');
-  try {
-    const backend = new TypeOrmBackend({ database });
-    await backend.open();
-    await backend.close();
-    return await work(database);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 /** Seconds that `work` takes. */
 export async function seconds(work) {
   globalThis.gc?.();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Notification, Pool, PoolClient } from 'pg';
 import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
 import type { SitqLogger } from '../../../../core/logger.js';
@@ -11,6 +12,9 @@ const ECHO_TIMEOUT = 5000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 10_000;
 
+/** Notifications of one process are at least so far apart, in ms: each costs the whole database. */
+const GAP = 5;
+
 const PING = 'ping';
 
 /** One letter per kind of news. */
@@ -23,7 +27,7 @@ const LETTERS: Readonly<Record<Ring, string>> = {
 /**
  * Wakes other processes through NOTIFY, and hears them on a connection of its own. A notification
  * is sent after the commit it tells of and apart from it: inside it would make all commits of the
- * database queue for one lock. While one is on its way, further news wait and go together.
+ * database queue for one lock. The first news go at once; what follows soon goes together.
  *
  * The connection is tested by notifying itself: so a half-open one is noticed, and a pooler
  * that gives the session to somebody else.
@@ -81,13 +85,9 @@ export class Notifications implements Waker {
     while (this.pending.size > 0 && !this.closed) {
       const news = [...this.pending].map((change) => LETTERS[change]).join('');
       this.pending.clear();
-      try {
-        await this.notify(news);
-      } catch {
-        return; // a hint; whoever misses it polls
-      }
+      // A hint: whoever misses it polls.
+      await Promise.all([this.notify(news).catch(() => undefined), sleep(GAP)]);
     }
-    this.pending.clear();
   }
 
   private async notify(payload: string): Promise<void> {

@@ -26,7 +26,13 @@ import type {
   StoredOutcome,
   TaskReport,
 } from '../server/server-database.js';
-import { isConflict, isMistake, isOutage, toBackendError } from './postgres.errors.js';
+import {
+  isConflict,
+  isMistake,
+  isOutage,
+  isPreparedElsewhere,
+  toBackendError,
+} from './postgres.errors.js';
 import { Notifications } from './notifications.js';
 import { postgresSchema } from './postgres.schema.js';
 import { postgresStatements } from './postgres.statements.js';
@@ -59,11 +65,12 @@ export class PostgresDatabase implements ServerDatabase {
   readonly schema: SchemaTraits;
   readonly waker: Notifications;
   readonly isOutage = isOutage;
-  readonly isConflict = isConflict;
   readonly isMistake = isMistake;
   readonly toBackendError = toBackendError;
 
   private readonly sql: ReturnType<typeof postgresStatements>;
+  /** Whether connections turned out to be shared through a pooler. */
+  private isPooled = false;
   private pool!: Pool;
   private onTime!: (now: number) => void;
 
@@ -77,6 +84,15 @@ export class PostgresDatabase implements ServerDatabase {
     const channel = `${settings.schema ?? ''}.${settings.tablePrefix}change`;
     const connect = () => connectBeside(this.pool);
     this.waker = new Notifications(channel, settings.listen, connect, () => this.pool, logger);
+  }
+
+  /**
+   * Also when a prepared statement is unknown: a pooler in transaction mode hands out sessions of
+   * others. From then on nothing is prepared any more.
+   */
+  isConflict(error: unknown): boolean {
+    if (isPreparedElsewhere(error)) this.isPooled = true;
+    return isConflict(error) || isPreparedElsewhere(error);
   }
 
   dataSourceOptions(): DataSourceOptions {
@@ -128,6 +144,7 @@ export class PostgresDatabase implements ServerDatabase {
   }
 
   async insert(tasks: readonly NewTask[], together: boolean): Promise<number[]> {
+    if (tasks.length === 1 && this.settings.durability === 'full') return this.insertOne(tasks[0]!);
     const values = [...columnsOf(tasks), this.relaxed];
     if (!together) return this.inserted(tasks, await this.run(this.sql.insert, values), this.pool);
     const client = await this.pool.connect();
@@ -147,6 +164,12 @@ export class PostgresDatabase implements ServerDatabase {
     }
   }
 
+  private async insertOne(task: NewTask): Promise<number[]> {
+    const values = columnsOf([task]).map(([value]) => value);
+    const { rowCount } = await this.run(this.sql.insertOne, values, this.pool, 'insert');
+    return rowCount === 1 ? [] : this.differing([task], this.pool);
+  }
+
   /** Which tasks were not stored because another one has their id. */
   private async inserted(
     tasks: readonly NewTask[],
@@ -155,7 +178,11 @@ export class PostgresDatabase implements ServerDatabase {
   ): Promise<number[]> {
     const [count, now] = rows[0] as [number, number];
     this.onTime(now);
-    if (count === tasks.length) return [];
+    return count === tasks.length ? [] : this.differing(tasks, via);
+  }
+
+  /** Which tasks have an id that is stored with another name or payload. */
+  private async differing(tasks: readonly NewTask[], via: Pool | PoolClient): Promise<number[]> {
     const stored = new Map<unknown, Row>();
     const same = await this.run(this.sql.same, [tasks.map((task) => task.id)], via);
     for (const row of same.rows) stored.set(row[0], row);
@@ -385,8 +412,8 @@ export class PostgresDatabase implements ServerDatabase {
     );
   }
 
-  async findCancelRequests(workerId: string): Promise<string[]> {
-    const { rows } = await this.run(this.sql.cancelRequests, [workerId]);
+  async findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]> {
+    const { rows } = await this.run(this.sql.cancelRequests, [workerId, ids]);
     return rows.map(([id]) => id as string);
   }
 
@@ -414,9 +441,16 @@ export class PostgresDatabase implements ServerDatabase {
     return this.settings.durability === 'relaxed' ? 'off' : 'on';
   }
 
-  private run(text: string, values: unknown[] = [], via: Pool | PoolClient = this.pool) {
+  /** @param name for a statement that the server may keep prepared, on each connection. */
+  private run(
+    text: string,
+    values: unknown[] = [],
+    via: Pool | PoolClient = this.pool,
+    name?: string,
+  ) {
     const query = {
       text,
+      name: this.isPooled ? undefined : name && this.schema.names.plain(name),
       values,
       rowMode: 'array' as const,
       types: TYPES,
@@ -426,7 +460,7 @@ export class PostgresDatabase implements ServerDatabase {
   }
 }
 
-function columnsOf(tasks: readonly NewTask[]): unknown[] {
+function columnsOf(tasks: readonly NewTask[]): unknown[][] {
   return [
     tasks.map((task) => task.id),
     tasks.map((task) => task.name),

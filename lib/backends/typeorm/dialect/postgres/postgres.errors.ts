@@ -32,6 +32,11 @@ export function isConflict(error: unknown): boolean {
   return startsWithOne(codeOf(error), CONFLICT);
 }
 
+/** The session behind the connection is not the one that prepared the statement. */
+export function isPreparedElsewhere(error: unknown): boolean {
+  return ['26000', '42P05'].includes(codeOf(error));
+}
+
 /** Something that cannot be stored, such as a NUL character. */
 export function isMistake(error: unknown): boolean {
   return (

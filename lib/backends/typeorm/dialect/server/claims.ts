@@ -1,8 +1,9 @@
 import type { ReserveRequest } from '../../../../core/backend.js';
-import { currentProcess } from '../../../../core/process-identity.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
+import { stranger } from '../stranger.js';
 import { Lanes, type Lane, type LaneHead } from './lanes.js';
+import { Pace } from './pace.js';
 import type { ServerClock } from './server-clock.js';
 import type {
   ClaimedTask,
@@ -18,13 +19,8 @@ const MOST_LANES = 100;
 const DEFAULT_MAX_ATTEMPTS = 3;
 /** How often to survey while claims always find enough, in ms. */
 const SURVEY_INTERVAL = 1000;
-/** A survey that took longer than `CHEAP` ms is not repeated before so many times as long has passed. */
-const CHEAP = 20;
-const REST = 20;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
 const FRESH = 20;
-/** How long a worker that never registered may hold what it claims, in ms. */
-const STRANGERS_LEASE = 30_000;
 
 /** Claims tasks for the workers of this process. */
 export class Claims {
@@ -37,8 +33,7 @@ export class Claims {
   /** Workers whose last claim may have happened although no reply came. */
   private readonly uncertain = new Set<string>();
   private surveying: Promise<void> | undefined;
-  private surveyedAt = -Infinity;
-  private surveyTook = 0;
+  private readonly surveys = new Pace();
   /** Whether a wake-up came since the last survey. */
   private stale = true;
 
@@ -57,6 +52,11 @@ export class Claims {
   added(tasks: readonly LaneHead[]): void {
     const now = this.clock.now();
     for (const task of tasks) this.lanes.added(task, now);
+  }
+
+  /** The tasks that this process holds. */
+  heldIds(): string[] {
+    return [...this.held.keys()];
   }
 
   /** A run of this process is over, as far as the store is concerned. */
@@ -82,14 +82,14 @@ export class Claims {
         return found;
       }
     }
-    if (this.surveyedAt === -Infinity) await this.survey();
+    if (this.surveys.endedAt === -Infinity) await this.survey();
     const settle = async () => {
       if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
     };
     let lanes = this.candidates(request);
     if (lanes.length === 0) await settle();
     let tasks = await this.take(workerId, request, lanes, settlements, onSettled);
-    if (tasks.length === 0 && this.maySurvey()) {
+    if (tasks.length === 0 && this.surveys.allows()) {
       await this.survey();
       lanes = this.candidates(request);
       tasks = await this.take(workerId, request, lanes);
@@ -105,8 +105,8 @@ export class Claims {
 
   /** The earliest eta of a task that this request may take, past or ahead. */
   async nextEta(request: ReserveRequest): Promise<number | null> {
-    const fresh = !this.stale && performance.now() - this.surveyedAt < FRESH;
-    if (!fresh && this.maySurvey()) await this.survey();
+    const fresh = !this.stale && performance.now() - this.surveys.endedAt < FRESH;
+    if (!fresh && this.surveys.allows()) await this.survey();
     return this.lanes.nextEta(request);
   }
 
@@ -159,18 +159,14 @@ export class Claims {
   private async checkRegistration(workerId: string): Promise<void> {
     if (await this.database.extend(workerId)) return;
     if (this.registered.has(workerId)) throw new LeaseLostError(workerId);
-    const { host, pid, identity: processIdentity } = currentProcess();
-    const worker = { id: workerId, host, pid, processIdentity, queues: null, handlers: [] };
-    await this.database.register(worker, { lease: STRANGERS_LEASE, inFlight: 0, stuck: 0 });
-  }
-
-  private maySurvey(): boolean {
-    return this.surveyTook < CHEAP || performance.now() - this.surveyedAt > REST * this.surveyTook;
+    const { worker, beat } = stranger(workerId);
+    await this.database.register(worker, beat);
   }
 
   /** Beside the claims, which do not wait for it. */
   private surveyNowAndThen(): void {
-    if (performance.now() - this.surveyedAt < SURVEY_INTERVAL || !this.maySurvey()) return;
+    const { endedAt } = this.surveys;
+    if (performance.now() - endedAt < SURVEY_INTERVAL || !this.surveys.allows()) return;
     this.survey().catch(() => undefined); // the claims will say what is wrong
   }
 
@@ -180,14 +176,11 @@ export class Claims {
   }
 
   private async surveyOnce(): Promise<void> {
-    const began = performance.now();
     const asOf = this.clock.now();
     this.stale = false;
-    const { now, heads } = await this.database.survey();
+    const { now, heads } = await this.surveys.do(() => this.database.survey());
     this.clock.hear(now);
     this.lanes.surveyed(heads, asOf);
-    this.surveyedAt = performance.now();
-    this.surveyTook = this.surveyedAt - began;
   }
 }
 

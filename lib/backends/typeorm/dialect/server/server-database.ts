@@ -137,7 +137,8 @@ export interface ServerDatabase {
   findTask(taskId: string): Promise<StoredTask | null>;
   findResult(taskId: string): Promise<StoredResult | null>;
   findLog(taskId: string): Promise<LogLine[] | null>;
-  findCancelRequests(workerId: string): Promise<string[]>;
+  /** Which of these tasks, that run on this worker, somebody wants cancelled. */
+  findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]>;
   count(): Promise<TaskCounts>;
 
   /** The connection was lost, or could not be made: whether the statement was done is unknown. */

@@ -79,7 +79,7 @@ export class ServerDialect implements Dialect {
   }
 
   findCancelRequests(workerId: string): Promise<string[]> {
-    return this.database.findCancelRequests(workerId);
+    return this.database.findCancelRequests(workerId, this.claims.heldIds());
   }
 
   findNextEta(request: ReserveRequest): Promise<number | null> {

@@ -6,6 +6,7 @@ import type { WriteBatch, WriteKind, WriteKinds, WriteOf } from '../../write-bat
 import { isProcessGone } from '../../../../core/process-identity.js';
 import type { Claims } from './claims.js';
 import { keyOf } from './lease-key.js';
+import { Pace } from './pace.js';
 import { portions } from './portions.js';
 import type {
   Ended,
@@ -33,6 +34,7 @@ interface Decision {
 export class ServerWrites {
   /** Ends of runs that may be stored although no reply came, as task and lease. */
   private readonly unsure = new Set<string>();
+  private readonly sweeps = new Pace();
 
   constructor(
     private readonly database: ServerDatabase,
@@ -279,13 +281,18 @@ export class ServerWrites {
     const workers = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
     const expired = workers.filter((worker) => worker.expired).map(({ id }) => id);
-    if (gone.length + expired.length === 0 && !(await this.database.isAnyTaskOrphaned())) return [];
+    if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
     const rescued = await this.database.rescue(gone, expired);
     this.claims.added(rescued.filter(({ status }) => status === 'queued'));
     return rescued.map(({ id, name, workerId, attempt, status }) => {
       return { id, name, workerId, attempt, status };
     });
   };
+
+  /** A claim may come in between when its worker is declared lost. */
+  private async isAnyTaskOrphaned(): Promise<boolean> {
+    return this.sweeps.allows() && this.sweeps.do(() => this.database.isAnyTaskOrphaned());
+  }
 
   private readonly prune = async ({
     endedBefore,

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { v7 } from 'uuid';
-import { NAME, PAYLOAD } from './payload.mjs';
-import { seconds } from './workspace.mjs';
+import { NAME, PAYLOAD } from '../payload.mjs';
+import { seconds } from '../workspace.mjs';
 
 const COLUMNS =
   'id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at';
@@ -9,7 +9,11 @@ const ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const ROWS_PER_INSERT = 25;
 
 /** The least that could be done: the same rows by better-sqlite3 itself, ids made beforehand. */
-export class Raw {
+export class RawSqlite {
+  static async open({ database, durability }) {
+    return new RawSqlite(database, durability);
+  }
+
   constructor(file, durability) {
     this.db = new Database(file);
     this.db.pragma('journal_mode = WAL');
