@@ -19,6 +19,10 @@ const MOST_LANES = 100;
 const DEFAULT_MAX_ATTEMPTS = 3;
 /** How often to survey while claims always find enough, in ms. */
 const SURVEY_INTERVAL = 1000;
+/** Up to so many ms a survey is cheap enough before a claim says that there is nothing... */
+const CHEAP_TO_FIND = 20;
+/** ...and before a worker rests, which does it after nearly every claim. */
+const CHEAP_TO_REST = 2;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
 const FRESH = 20;
 
@@ -89,7 +93,7 @@ export class Claims {
     let lanes = this.candidates(request);
     if (lanes.length === 0) await settle();
     let tasks = await this.take(workerId, request, lanes, settlements, onSettled);
-    if (tasks.length === 0 && this.surveys.allows()) {
+    if (tasks.length === 0 && this.surveys.allows(CHEAP_TO_FIND)) {
       await this.survey();
       lanes = this.candidates(request);
       tasks = await this.take(workerId, request, lanes);
@@ -106,7 +110,7 @@ export class Claims {
   /** The earliest eta of a task that this request may take, past or ahead. */
   async nextEta(request: ReserveRequest): Promise<number | null> {
     const fresh = !this.stale && performance.now() - this.surveys.endedAt < FRESH;
-    if (!fresh && this.surveys.allows()) await this.survey();
+    if (!fresh && this.surveys.allows(CHEAP_TO_REST)) await this.survey();
     return this.lanes.nextEta(request);
   }
 
@@ -166,7 +170,8 @@ export class Claims {
   /** Beside the claims, which do not wait for it. */
   private surveyNowAndThen(): void {
     const { endedAt } = this.surveys;
-    if (performance.now() - endedAt < SURVEY_INTERVAL || !this.surveys.allows()) return;
+    if (performance.now() - endedAt < SURVEY_INTERVAL || !this.surveys.allows(CHEAP_TO_REST))
+      return;
     this.survey().catch(() => undefined); // the claims will say what is wrong
   }
 

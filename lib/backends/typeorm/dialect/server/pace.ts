@@ -1,5 +1,3 @@
-/** Work that took up to so many ms may be repeated at will. */
-const CHEAP = 20;
 /** What took longer is not repeated before so many times as long has passed. */
 const REST = 20;
 
@@ -12,9 +10,9 @@ export class Pace {
   endedAt = -Infinity;
   private took = 0;
 
-  /** Whether the work may be done now. */
-  allows(): boolean {
-    return this.took <= CHEAP || performance.now() - this.endedAt > REST * this.took;
+  /** Whether the work may be done now. When it took up to `cheap` ms it may be repeated at will. */
+  allows(cheap: number): boolean {
+    return this.took <= cheap || performance.now() - this.endedAt > REST * this.took;
   }
 
   /** Does the work and measures it. */

@@ -20,6 +20,9 @@ import type {
 /** Characters of payload or result per statement. */
 const MOST_CHARACTERS = 4 * 1024 * 1024;
 
+/** Up to so many ms a look for tasks without a worker may be repeated at will. */
+const CHEAP_SWEEP = 20;
+
 /** What is common to writes of every kind. */
 interface Decision {
   readonly decided: boolean;
@@ -291,7 +294,9 @@ export class ServerWrites {
 
   /** A claim may come in between when its worker is declared lost. */
   private async isAnyTaskOrphaned(): Promise<boolean> {
-    return this.sweeps.allows() && this.sweeps.do(() => this.database.isAnyTaskOrphaned());
+    return (
+      this.sweeps.allows(CHEAP_SWEEP) && this.sweeps.do(() => this.database.isAnyTaskOrphaned())
+    );
   }
 
   private readonly prune = async ({
