@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { Backend, type ReserveRequest, type StatusChange } from '../../core/backend.js';
 import type { BulkBackend } from '../../core/capabilities/bulk-backend.js';
 import type { CancellingBackend } from '../../core/capabilities/cancelling-backend.js';
@@ -25,14 +24,15 @@ import { readOptions } from '../../core/option-reader.js';
 import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
 import { textOf } from '../../core/text-of.js';
-import { BackendError } from '../../errors/backend.error.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
 import type { Dialect } from './dialect/dialect.js';
 import { createDialect } from './dialect/create-dialect.js';
+import { ensureSchema } from './ensure-schema.js';
 import { GroupCommit } from './group-commit.js';
-import { ensureSchema, schemaOf } from './schema.js';
+import { Migrator } from './migrator.js';
+import { openDataSource } from './open-data-source.js';
 import { readStoreSettings } from './store-settings.js';
 import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
 import type { Ring } from './waker.js';
@@ -205,40 +205,11 @@ export class TypeOrmBackend
 
   private async start(): Promise<void> {
     await this.dialect.prepare();
-    try {
-      this.dataSource = await this.connect();
-    } catch (error) {
-      throw error instanceof SitqError ? error : this.cannotOpen(error);
-    }
+    this.dataSource = await openDataSource(this.dialect, OPEN_PATIENCE, async (dataSource) => {
+      await ensureSchema(new Migrator(dataSource, this.dialect), this.migrate);
+      await this.dialect.attach(dataSource);
+    });
     await this.dialect.waker?.open();
-  }
-
-  private cannotOpen(error: unknown): BackendError {
-    const { message, transient } = this.dialect.toBackendError(error);
-    return new BackendError(
-      `The database ${this.database} cannot be opened: ${message} ${this.dialect.remedy}`,
-      { cause: error, transient },
-    );
-  }
-
-  private async connect(): Promise<DataSource> {
-    const giveUpAt = Date.now() + OPEN_PATIENCE;
-    for (;;) {
-      const dataSource = new DataSource({
-        ...this.dialect.dataSourceOptions(),
-        ...schemaOf(this.dialect.schema),
-      });
-      try {
-        await dataSource.initialize();
-        await ensureSchema(dataSource, this.dialect, this.migrate);
-        await this.dialect.attach(dataSource);
-        return dataSource;
-      } catch (error) {
-        if (dataSource.isInitialized) await dataSource.destroy();
-        if (this.dialect.patienceFor(error) === 0 || Date.now() > giveUpAt) throw error;
-        await sleep(5 + Math.random() * 45);
-      }
-    }
   }
 
   private async shutDown(): Promise<void> {

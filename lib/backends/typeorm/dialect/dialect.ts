@@ -21,6 +21,8 @@ export interface Dialect {
   readonly remedy: string;
 
   readonly schema: SchemaTraits;
+  /** `each` migration has a transaction of its own, or `none` has because the lock is one. */
+  readonly migrationTransaction: 'each' | 'none';
   /** The time by which tasks start. */
   readonly clock: Clock;
   readonly waker: Waker | null;
@@ -60,6 +62,9 @@ export interface Dialect {
 
   /** How long a batch that fails with this error is tried again, in ms; 0: not at all. */
   patienceFor(error: unknown): number;
+
+  /** The statement names a table that does not exist. */
+  isMissingTable(error: unknown): boolean;
 
   /** Wraps an error of the driver; `transient` where a later call may succeed. */
   toBackendError(error: unknown): BackendError;

@@ -28,6 +28,7 @@ import type {
 } from '../server/server-database.js';
 import {
   isConflict,
+  isMissingTable,
   isMistake,
   isOutage,
   isPreparedElsewhere,
@@ -66,6 +67,7 @@ export class PostgresDatabase implements ServerDatabase {
   readonly waker: Notifications;
   readonly isOutage = isOutage;
   readonly isMistake = isMistake;
+  readonly isMissingTable = isMissingTable;
   readonly toBackendError = toBackendError;
 
   private readonly sql: ReturnType<typeof postgresStatements>;
@@ -115,9 +117,7 @@ export class PostgresDatabase implements ServerDatabase {
       // Of the transaction, not of the session: it holds behind pgbouncer too.
       await client.query('BEGIN');
       await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-      if (this.schema.names.schema) {
-        await dataSource.query(`CREATE SCHEMA IF NOT EXISTS "${this.schema.names.schema}"`);
-      }
+      await createSchema(dataSource, this.schema.names.schema);
       await work();
       await client.query('COMMIT');
     } finally {
@@ -531,6 +531,15 @@ async function connectBeside(pool: Pool): Promise<Client> {
   client.on('error', () => undefined); // whatever is under way fails with it
   await client.connect();
   return client;
+}
+
+/** Looks first: who may create tables in a schema need not have the right to create schemas. */
+async function createSchema(dataSource: DataSource, schema: string | undefined): Promise<void> {
+  if (schema === undefined) return;
+  const found = await dataSource.query<unknown[]>('SELECT FROM pg_namespace WHERE nspname = $1', [
+    schema,
+  ]);
+  if (found.length === 0) await dataSource.query(`CREATE SCHEMA "${schema}"`);
 }
 
 /** Without user and password. */

@@ -37,6 +37,10 @@ export function isPreparedElsewhere(error: unknown): boolean {
   return ['26000', '42P05'].includes(codeOf(error));
 }
 
+export function isMissingTable(error: unknown): boolean {
+  return codeOf(error) === '42P01';
+}
+
 /** Something that cannot be stored, such as a NUL character. */
 export function isMistake(error: unknown): boolean {
   return (
@@ -61,7 +65,7 @@ function remedy(code: string): string {
     case '42P01':
       return ` The tables are missing: run 'npx sitq migrate', or set migrate: true.`;
     case '42501':
-      return ` Give the role the rights that the documentation lists.`;
+      return ` Grant the role what 'npx sitq schema --type postgres --grants <role>' prints.`;
     default:
       return '';
   }

@@ -147,5 +147,6 @@ export interface ServerDatabase {
   isConflict(error: unknown): boolean;
   /** What was written cannot be stored, whoever tries. */
   isMistake(error: unknown): boolean;
+  isMissingTable(error: unknown): boolean;
   toBackendError(error: unknown): BackendError;
 }

@@ -24,6 +24,7 @@ export class ServerDialect implements Dialect {
   readonly place: string;
   readonly remedy: string;
   readonly schema: SchemaTraits;
+  readonly migrationTransaction = 'each';
   readonly waker: Waker | null;
   readonly clock = new ServerClock();
 
@@ -93,6 +94,10 @@ export class ServerDialect implements Dialect {
   patienceFor(error: unknown): number {
     if (this.database.isConflict(error)) return CONFLICT_PATIENCE;
     return this.database.isOutage(error) ? OUTAGE_PATIENCE : 0;
+  }
+
+  isMissingTable(error: unknown): boolean {
+    return this.database.isMissingTable(error);
   }
 
   toBackendError(error: unknown): BackendError {

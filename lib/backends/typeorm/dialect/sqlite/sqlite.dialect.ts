@@ -44,6 +44,7 @@ export class SqliteDialect implements Dialect {
   readonly place: string;
   readonly remedy = 'Give the path of an SQLite file, or of one that does not exist yet.';
   readonly schema: SchemaTraits;
+  readonly migrationTransaction = 'none';
   readonly waker: Doorbell | null;
   readonly groups = [WRITE_KINDS];
 
@@ -209,6 +210,10 @@ export class SqliteDialect implements Dialect {
     return isBusy(error) ? PATIENCE : 0;
   }
 
+  isMissingTable(error: unknown): boolean {
+    return /no such table/.test(messageOf(error));
+  }
+
   toBackendError(error: unknown): BackendError {
     if (error instanceof BackendError) return error;
     if (isBusy(error)) {
@@ -219,8 +224,7 @@ export class SqliteDialect implements Dialect {
     }
     const code = codeOf(error);
     const transient = TRANSIENT.some((prefix) => code.startsWith(prefix));
-    const message = error instanceof Error ? error.message : String(error);
-    return new BackendError(`SQLite refused: ${message}${code && ` (${code})`}.`, {
+    return new BackendError(`SQLite refused: ${messageOf(error)}${code && ` (${code})`}.`, {
       cause: error,
       transient,
     });
@@ -254,6 +258,10 @@ function isBusy(error: unknown): boolean {
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function handleOf(dataSource: DataSource): Database {

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, DriverPackageNotInstalledError } from 'typeorm';
+import { BackendError } from '../../errors/backend.error.js';
+import { ConfigurationError } from '../../errors/configuration.error.js';
+import { SitqError } from '../../errors/sitq.error.js';
+import type { Dialect } from './dialect/dialect.js';
+import { schemaOf } from './schema.js';
+
+/**
+ * Opens a DataSource of sitq's own and makes it ready; both again while other processes are in
+ * the way, for at most so many ms.
+ *
+ * @throws ConfigurationError when the package of the driver is not installed.
+ * @throws BackendError when the database cannot be used.
+ */
+export async function openDataSource(
+  dialect: Dialect,
+  patience: number,
+  makeReady: (dataSource: DataSource) => Promise<unknown>,
+): Promise<DataSource> {
+  const giveUpAt = Date.now() + patience;
+  for (;;) {
+    const dataSource = createDataSource(dialect);
+    try {
+      await dataSource.initialize();
+      await makeReady(dataSource);
+      return dataSource;
+    } catch (error) {
+      const wasOpen = dataSource.isInitialized;
+      if (wasOpen) await dataSource.destroy();
+      if (dialect.patienceFor(error) === 0 || Date.now() >= giveUpAt) {
+        throw wasOpen ? unusable(dialect, error) : unreachable(dialect, error);
+      }
+      await sleep(5 + Math.random() * 45);
+    }
+  }
+}
+
+function createDataSource(dialect: Dialect): DataSource {
+  try {
+    return new DataSource({ ...dialect.dataSourceOptions(), ...schemaOf(dialect.schema) });
+  } catch (error) {
+    if (!(error instanceof DriverPackageNotInstalledError)) throw unreachable(dialect, error);
+    const name = /npm install ([\w-]+)/.exec(error.message)?.[1] ?? 'the driver of TypeORM';
+    throw new ConfigurationError(
+      `The package ${name} is missing, without which ${dialect.place} cannot be opened. ` +
+        `Run: npm install ${name}`,
+      'type',
+    );
+  }
+}
+
+function unreachable(dialect: Dialect, error: unknown): SitqError {
+  if (error instanceof SitqError) return error;
+  const { message, transient } = dialect.toBackendError(error);
+  return new BackendError(
+    `The database ${dialect.place} cannot be opened: ${message} ${dialect.remedy}`,
+    { cause: error, transient },
+  );
+}
+
+function unusable(dialect: Dialect, error: unknown): SitqError {
+  if (error instanceof SitqError) return error;
+  const { message, transient } = dialect.toBackendError(error);
+  return new BackendError(`The tables in ${dialect.place} cannot be used: ${message}`, {
+    cause: error,
+    transient,
+  });
+}
