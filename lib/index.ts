@@ -21,6 +21,7 @@ export { Snooze } from './core/snooze.js';
 
 export type { TaskStatus } from './core/task.js';
 export type { Result, ResultStatus } from './core/result.js';
+export type { WorkerInfo } from './core/worker-info.js';
 export type { Duration } from './core/duration.js';
 export type {
   Backoff,
@@ -62,6 +63,10 @@ export type {
 } from './core/capabilities/leasing-backend.js';
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
 export type { BackendChange, WakingBackend } from './core/capabilities/waking-backend.js';
+export type {
+  StoredWorker,
+  WorkerListingBackend,
+} from './core/capabilities/worker-listing-backend.js';
 export { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
 export type {
   DataSourceStoreOptions,

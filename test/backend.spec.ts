@@ -136,8 +136,11 @@ describe.each(stores())('TypeOrmBackend on %s', (kind) => {
       processIdentity: null,
       queues: null,
       handlers: [],
+      version: '1.2.3',
+      limits: {},
+      concurrency: 10,
     };
-    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0 });
+    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0, loopLag: null });
     await backend.enqueueTask(task);
     const other = await opened(options);
     await other.retireWorker(worker.id);
@@ -172,8 +175,16 @@ describe.each(stores())('TypeOrmBackend on %s', (kind) => {
       processIdentity: null,
       queues: null,
       handlers: names,
+      version: '1.2.3',
+      limits: {},
+      concurrency: 10,
     };
-    await backend.registerWorker(worker, { lease: 3_600_000, inFlight: 0, stuck: 0 });
+    await backend.registerWorker(worker, {
+      lease: 3_600_000,
+      inFlight: 0,
+      stuck: 0,
+      loopLag: null,
+    });
     const tasks = Array.from({ length: 300 }, (_, i) => ({
       ...task,
       id: `task-${i}`,

@@ -6,6 +6,7 @@ import { clockOf } from '../core/capabilities/clocked-backend.js';
 import { isCountingBackend, type TaskCounts } from '../core/capabilities/counting-backend.js';
 import { isJournalingBackend, type LogLine } from '../core/capabilities/journaling-backend.js';
 import { requireCapability } from '../core/capabilities/require-capability.js';
+import { isWorkerListingBackend } from '../core/capabilities/worker-listing-backend.js';
 import type { Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
@@ -18,6 +19,8 @@ import type { Serializer } from '../core/serializer.js';
 import { showValue } from '../core/show-value.js';
 import { toResult, toTask } from '../core/task-view.js';
 import type { NewTask, Task, TaskStatus } from '../core/task.js';
+import type { WorkerInfo } from '../core/worker-info.js';
+import { toWorkerInfo } from '../core/worker-view.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import { ValidationError } from '../errors/validation.error.js';
@@ -247,6 +250,20 @@ export class TaskQueue {
       'CountingBackend',
       'count tasks',
     ).counts();
+  }
+
+  /**
+   * The workers of every process on this store, oldest first. One that fell silent is not alive
+   * any more, and is left out once another worker has taken its tasks over.
+   */
+  async workers(): Promise<readonly WorkerInfo[]> {
+    const backend = requireCapability(
+      this.backend,
+      isWorkerListingBackend,
+      'WorkerListingBackend',
+      'list workers',
+    );
+    return (await backend.listWorkers()).map(toWorkerInfo);
   }
 
   /** Ends every wait for a result; the backend is closed by whoever opened it. */

@@ -6,6 +6,7 @@ import { isJournalingBackend } from '../core/capabilities/journaling-backend.js'
 import { isLeasingBackend } from '../core/capabilities/leasing-backend.js';
 import { isPruningBackend } from '../core/capabilities/pruning-backend.js';
 import { isWakingBackend } from '../core/capabilities/waking-backend.js';
+import { isWorkerListingBackend } from '../core/capabilities/worker-listing-backend.js';
 import { bulkCases } from './cases/bulk.cases.js';
 import { cancelCases } from './cases/cancel.cases.js';
 import { countCases } from './cases/count.cases.js';
@@ -18,6 +19,7 @@ import { reserveCases } from './cases/reserve.cases.js';
 import { resultCases } from './cases/result.cases.js';
 import { statusCases } from './cases/status.cases.js';
 import { wakeAndCancelCases, wakeCases } from './cases/wake.cases.js';
+import { peerWorkerListingCases, workerListingCases } from './cases/worker-listing.cases.js';
 import { Scene } from './scene.js';
 
 /**
@@ -107,6 +109,7 @@ const SUITE: readonly Group[] = [
   ['PruningBackend', both(isPruningBackend, isJournalingBackend), pruneAndJournalCases],
   ['WakingBackend', isWakingBackend, wakeCases],
   ['WakingBackend', both(isWakingBackend, isCancellingBackend), wakeAndCancelCases],
+  ['WorkerListingBackend', both(isLeasingBackend, isWorkerListingBackend), workerListingCases],
 ];
 
 const PEER_SUITE: readonly Group[] = [
@@ -114,6 +117,11 @@ const PEER_SUITE: readonly Group[] = [
   ['two CancellingBackends', isCancellingBackend, peerCancelCases],
   ['two LeasingBackends', isLeasingBackend, peerLeaseCases],
   ['two WakingBackends', isWakingBackend, peerWakeCases],
+  [
+    'two WorkerListingBackends',
+    both(isLeasingBackend, isWorkerListingBackend),
+    peerWorkerListingCases,
+  ],
 ];
 
 function applicable(suite: readonly Group[], backend: Backend) {

@@ -1,4 +1,8 @@
-import type { LeasingBackend, WorkerRegistration } from '../core/capabilities/leasing-backend.js';
+import type {
+  LeasingBackend,
+  WorkerBeat,
+  WorkerRegistration,
+} from '../core/capabilities/leasing-backend.js';
 import type { SitqLogger } from '../core/logger.js';
 
 /** Signs of life per lease. */
@@ -15,7 +19,8 @@ export interface LeaseKeeperParts {
   /** In ms. */
   readonly lease: number;
   readonly logger: SitqLogger;
-  readonly load: () => { inFlight: number; stuck: number };
+  /** What a beat tells beside the lease. */
+  readonly load: () => Omit<WorkerBeat, 'lease'>;
   /** The registration ran out: the tasks in flight are no longer this worker's. */
   readonly onLost: () => void;
 }

@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, ReserveRequest } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
-import { isLeasingBackend, type LeasingBackend } from '../core/capabilities/leasing-backend.js';
+import {
+  isLeasingBackend,
+  type LeasingBackend,
+  type WorkerRegistration,
+} from '../core/capabilities/leasing-backend.js';
 import { isWakingBackend, type BackendChange } from '../core/capabilities/waking-backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
 import type { Clock } from '../core/clock.js';
@@ -15,12 +19,14 @@ import type { HandlerRegistry } from '../core/registry.js';
 import type { Serializer } from '../core/serializer.js';
 import { TaskContext } from '../core/task-context.js';
 import type { ReservedTask } from '../core/task.js';
+import { VERSION } from '../core/version.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { Bell } from './bell.js';
 import { CancelWatch } from './cancel-watch.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { LoopLag } from './loop-lag.js';
 import { PluginTicker } from './plugin-ticker.js';
 import { Reporter } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
@@ -96,6 +102,7 @@ export class Worker implements RunObserver {
   private readonly reporter: Reporter;
   private readonly runner: TaskRunner;
   private readonly ticker: PluginTicker;
+  private readonly loopLag = new LoopLag();
   private slots: Slots;
   private leases: LeaseKeeper | undefined;
   private cancels: CancelWatch | undefined;
@@ -156,7 +163,10 @@ export class Worker implements RunObserver {
     const { backend, logger, registry } = this.parts;
     const { concurrency, pollInterval, queues } = this.settings;
     this.slots = new Slots(concurrency, registry.all());
-    if (isLeasingBackend(backend)) this.leases = this.createLeaseKeeper(backend);
+    if (isLeasingBackend(backend)) {
+      this.loopLag.start();
+      this.leases = this.createLeaseKeeper(backend);
+    }
     await this.leases?.start();
     if (this.isStopping()) return;
     if (isCancellingBackend(backend)) {
@@ -302,6 +312,7 @@ export class Worker implements RunObserver {
       await within(LAST_WRITES, this.leases?.stop());
     }
     this.ticker.stop();
+    this.loopLag.stop();
     this.stopListening?.();
     this.context.close();
     this.state = 'stopped';
@@ -329,20 +340,37 @@ export class Worker implements RunObserver {
   }
 
   private createLeaseKeeper(backend: LeasingBackend): LeaseKeeper {
-    const { host, pid, identity: processIdentity } = currentProcess();
-    const { queues = null, lease } = this.settings;
-    const handlers = this.parts.registry.names();
     return new LeaseKeeper({
       backend,
-      lease,
+      lease: this.settings.lease,
       logger: this.parts.logger,
-      registration: { id: this.id, host, pid, processIdentity, queues, handlers },
-      load: () => ({ inFlight: this.slots.inFlight, stuck: this.slots.stuck }),
+      registration: this.registration(),
+      load: () => {
+        const { inFlight, stuck } = this.slots;
+        return { inFlight, stuck, loopLag: this.loopLag.take() };
+      },
       onLost: () => {
         for (const run of this.slots.all()) {
           run.abort(new LeaseLostError(run.reserved.id, run.reserved.lease));
         }
       },
     });
+  }
+
+  private registration(): WorkerRegistration {
+    const { host, pid, identity: processIdentity } = currentProcess();
+    const { concurrency, queues = null } = this.settings;
+    const limited = this.parts.registry.all().filter((handler) => handler.concurrency < Infinity);
+    return {
+      id: this.id,
+      host,
+      pid,
+      processIdentity,
+      version: VERSION,
+      queues,
+      handlers: this.parts.registry.names(),
+      limits: Object.fromEntries(limited.map((handler) => [handler.name, handler.concurrency])),
+      concurrency,
+    };
   }
 }

@@ -34,6 +34,6 @@ export interface MigrationStatements {
 }
 
 /** Every migration, oldest first. */
-export const MIGRATIONS = ['CreateTables1763683200000'] as const;
+export const MIGRATIONS = ['CreateTables1763683200000', 'DescribeWorkers1763769600000'] as const;
 
 export type MigrationName = (typeof MIGRATIONS)[number];

@@ -17,6 +17,10 @@ import type {
 } from '../../core/capabilities/leasing-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
+import type {
+  StoredWorker,
+  WorkerListingBackend,
+} from '../../core/capabilities/worker-listing-backend.js';
 import { systemClock, type Clock } from '../../core/clock.js';
 import type { SitqLogger } from '../../core/logger.js';
 import { check } from '../../core/option-checks.js';
@@ -63,7 +67,8 @@ export class TypeOrmBackend
     JournalingBackend,
     LeasingBackend,
     PruningBackend,
-    WakingBackend
+    WakingBackend,
+    WorkerListingBackend
 {
   /** The database: absolute path of a file, `:memory:`, or host and name. */
   readonly database: string;
@@ -184,6 +189,10 @@ export class TypeOrmBackend
 
   retireWorker(workerId: string): Promise<void> {
     return this.write('retire a worker', 'retire', workerId);
+  }
+
+  async listWorkers(): Promise<StoredWorker[]> {
+    return this.read('list the workers', () => this.dialect.listWorkers());
   }
 
   pruneTasks(endedBefore: PruneLimits, most: number): Promise<number> {

@@ -11,8 +11,15 @@ export interface WorkerRegistration {
   readonly pid: number;
   /** Tells this process from every other one on its host, also from one with a reused pid. */
   readonly processIdentity: string | null;
+  /** Of nestjs-sitq. */
+  readonly version: string;
+  /** Null for every queue. */
   readonly queues: readonly string[] | null;
   readonly handlers: readonly string[];
+  /** Runs at once of the handlers that have a limit of their own. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Slots; null when they are not known. */
+  readonly concurrency: number | null;
 }
 
 /**
@@ -25,6 +32,8 @@ export interface WorkerBeat {
   readonly lease: number;
   readonly inFlight: number;
   readonly stuck: number;
+  /** The longest that the event loop was held up since the beat before, in ms; null: not known. */
+  readonly loopLag: number | null;
 }
 
 /**

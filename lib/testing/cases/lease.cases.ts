@@ -14,8 +14,8 @@ import { eventually, matches, same, WORKER, type Scene } from '../scene.js';
 type Leasing = Scene<Backend & LeasingBackend>;
 
 /** Long enough that no case outlives it, short enough to wait for. */
-const LONG = { lease: 600_000, inFlight: 0, stuck: 0 };
-const SHORT = { lease: 30, inFlight: 0, stuck: 0 };
+export const LONG = { lease: 600_000, inFlight: 0, stuck: 0, loopLag: null };
+export const SHORT = { ...LONG, lease: 30 };
 
 export const leaseCases = {
   'leaves the tasks of a live worker alone': async (scene: Leasing) => {
@@ -130,13 +130,16 @@ export function rescued(scene: Leasing): Promise<RescuedTask> {
   return eventually('the rescue', async () => (await scene.backend.rescueTasks())[0]);
 }
 
-function worker(id = WORKER): WorkerRegistration {
+export function worker(id = WORKER): WorkerRegistration {
   return {
     id,
     host: 'conformance',
     pid: process.pid,
     processIdentity: null,
+    version: '1.2.3',
     queues: null,
     handlers: ['Handlers.run'],
+    limits: {},
+    concurrency: 10,
   };
 }

@@ -2,6 +2,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../core/backend.js';
 import type { TaskCounts } from '../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
+import type { StoredWorker } from '../../../core/capabilities/worker-listing-backend.js';
 import type { Clock } from '../../../core/clock.js';
 import type { StoredResult } from '../../../core/result.js';
 import type { StoredTask } from '../../../core/task.js';
@@ -59,6 +60,8 @@ export interface Dialect {
   /** Past or ahead: the worker that asks may have looked for tasks a moment before. */
   findNextEta(request: ReserveRequest): Promise<number | null>;
   count(): Promise<TaskCounts>;
+  /** Oldest first. */
+  listWorkers(): Promise<StoredWorker[]>;
 
   /** How long a batch that fails with this error is tried again, in ms; 0: not at all. */
   patienceFor(error: unknown): number;

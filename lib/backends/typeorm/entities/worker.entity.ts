@@ -14,6 +14,10 @@ export interface WorkerRow {
   in_flight: number;
   stuck: number;
   started_at: number;
+  version: string | null;
+  limits: string | null;
+  concurrency: number | null;
+  loop_lag: number | null;
 }
 
 /** One worker and until when its tasks are its own. */
@@ -35,6 +39,11 @@ export function workerEntity({ names, types }: SchemaTraits) {
       in_flight: { ...integer, default: 0 },
       stuck: { ...integer, default: 0 },
       started_at: { ...instant },
+      // Since the second migration. Processes of the version before it leave them empty.
+      version: { ...text, nullable: true },
+      limits: { ...text, nullable: true },
+      concurrency: { ...integer, nullable: true },
+      loop_lag: { ...integer, nullable: true },
     },
   });
 }

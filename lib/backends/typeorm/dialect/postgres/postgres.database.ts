@@ -6,10 +6,12 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../../../core/capabilities/leasing-backend.js';
+import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { SitqLogger } from '../../../../core/logger.js';
 import type { StoredError, StoredResult } from '../../../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
 import { ConfigurationError } from '../../../../errors/configuration.error.js';
+import type { WorkerRow } from '../../entities/worker.entity.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { StoreSettings } from '../../store-settings.js';
 import { RESULT_STATUS } from '../result-status.js';
@@ -37,6 +39,7 @@ import {
 import { Notifications } from './notifications.js';
 import { postgresSchema } from './postgres.schema.js';
 import { postgresStatements } from './postgres.statements.js';
+import { storedWorker } from '../stored-worker.js';
 
 /** How long a statement may take before its connection counts as lost, in ms. */
 const STATEMENT_TIMEOUT = 15_000;
@@ -315,16 +318,21 @@ export class PostgresDatabase implements ServerDatabase {
       worker.host,
       worker.pid,
       worker.processIdentity,
+      worker.version,
       worker.queues && JSON.stringify(worker.queues),
       JSON.stringify(worker.handlers),
+      JSON.stringify(worker.limits),
+      worker.concurrency,
       beat.lease,
       beat.inFlight,
       beat.stuck,
+      beat.loopLag,
     ]);
   }
 
-  async renew(workerId: string, { lease, inFlight, stuck }: WorkerBeat): Promise<boolean> {
-    const { rows } = await this.run(this.sql.renew, [workerId, lease, inFlight, stuck]);
+  async renew(workerId: string, beat: WorkerBeat): Promise<boolean> {
+    const { lease, inFlight, stuck, loopLag } = beat;
+    const { rows } = await this.run(this.sql.renew, [workerId, lease, inFlight, stuck, loopLag]);
     if (rows[0]) this.onTime(rows[0][0] as number);
     return rows.length === 1;
   }
@@ -434,6 +442,14 @@ export class PostgresDatabase implements ServerDatabase {
       if (status === 'queued') counts.scheduled = scheduled ?? 0;
     }
     return counts;
+  }
+
+  async listWorkers(): Promise<StoredWorker[]> {
+    const { rows } = await this.run(this.sql.listWorkers);
+    return (rows as [number, string, string | null][]).map(([now, row, running]) => {
+      this.onTime(now);
+      return storedWorker(JSON.parse(row) as WorkerRow, running, now);
+    });
   }
 
   /** `off` leaves the fsync of what this transaction wrote to a later one. */

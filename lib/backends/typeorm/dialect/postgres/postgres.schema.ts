@@ -43,6 +43,17 @@ export function postgresSchema(prefix: string, schema: string | undefined): Sche
         up: createTables(names),
         down: ['progress', 'log', 'worker', 'task'].map((table) => `DROP TABLE {${table}}`),
       },
+      DescribeWorkers1763769600000: {
+        // Nullable: processes of the version before register too, while a deploy is under way.
+        up: [
+          `ALTER TABLE {worker} ADD COLUMN "version" text, ADD COLUMN "limits" text,
+             ADD COLUMN "concurrency" integer, ADD COLUMN "loop_lag" integer`,
+        ],
+        down: [
+          `ALTER TABLE {worker} DROP COLUMN "version", DROP COLUMN "limits",
+             DROP COLUMN "concurrency", DROP COLUMN "loop_lag"`,
+        ],
+      },
     },
   };
 }

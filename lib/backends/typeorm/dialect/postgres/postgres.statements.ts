@@ -165,13 +165,17 @@ export function postgresStatements(names: TableNames) {
         SELECT o.seq FROM {log} o WHERE o.task_seq = t.seq ORDER BY o.seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
 
     register: `INSERT INTO {worker}
-        (id, host, pid, process_identity, queues, handlers, lease, expires_at, in_flight, stuck, started_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, ${NOW} + $7::bigint, $8, $9, ${NOW})
+        (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
+         lease, expires_at, in_flight, stuck, loop_lag, started_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, ${NOW} + $10::bigint, $11, $12, $13, ${NOW})
       ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid,
-        process_identity = excluded.process_identity, queues = excluded.queues,
-        handlers = excluded.handlers, lease = excluded.lease, expires_at = excluded.expires_at,
-        in_flight = excluded.in_flight, stuck = excluded.stuck, started_at = excluded.started_at`,
-    renew: `UPDATE {worker} SET lease = $2::bigint, expires_at = ${NOW} + $2::bigint, in_flight = $3, stuck = $4
+        process_identity = excluded.process_identity, version = excluded.version,
+        queues = excluded.queues, handlers = excluded.handlers, limits = excluded.limits,
+        concurrency = excluded.concurrency, lease = excluded.lease, expires_at = excluded.expires_at,
+        in_flight = excluded.in_flight, stuck = excluded.stuck, loop_lag = excluded.loop_lag,
+        started_at = excluded.started_at`,
+    renew: `UPDATE {worker} SET lease = $2::bigint, expires_at = ${NOW} + $2::bigint,
+        in_flight = $3, stuck = $4, loop_lag = $5
       WHERE id = $1 RETURNING ${NOW}`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
@@ -217,6 +221,11 @@ export function postgresStatements(names: TableNames) {
     /** By id: the index of running tasks may be full of dead rows. */
     cancelRequests: `SELECT t.id FROM {task} t WHERE t.id = ANY($2::text[])
         AND t.status = 'running' AND t.worker_id = $1 AND t.cancel_requested_at IS NOT NULL`,
+    listWorkers: `SELECT ${NOW}, to_json(w), (
+        SELECT json_object_agg(r.name, r.tasks) FROM (
+          SELECT t.name, count(*) AS tasks FROM {task} t
+          WHERE ${RUNNING} AND t.worker_id = w.id GROUP BY t.name) r)
+      FROM {worker} w ORDER BY w.started_at, w.id`,
     counts: `SELECT status, count(*), NULL FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
       UNION ALL SELECT 'queued', count(*), count(*) FILTER (WHERE eta > ${NOW}) FROM {task} WHERE status = 'queued'
       UNION ALL SELECT 'running', count(*), NULL FROM {task} t WHERE ${RUNNING}

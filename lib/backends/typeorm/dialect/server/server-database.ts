@@ -6,6 +6,7 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../../../core/capabilities/leasing-backend.js';
+import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { ProcessIdentity } from '../../../../core/process-identity.js';
 import type { StoredResult } from '../../../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
@@ -140,6 +141,11 @@ export interface ServerDatabase {
   /** Which of these tasks, that run on this worker, somebody wants cancelled. */
   findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]>;
   count(): Promise<TaskCounts>;
+  /**
+   * Every registered worker, oldest first, with the tasks that it runs; calls `onTime`. What
+   * makes a row and its tasks a worker is `storedWorker`.
+   */
+  listWorkers(): Promise<StoredWorker[]>;
 
   /** The connection was lost, or could not be made: whether the statement was done is unknown. */
   isOutage(error: unknown): boolean;

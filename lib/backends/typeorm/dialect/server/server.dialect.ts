@@ -2,6 +2,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../../core/backend.js';
 import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
+import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { StoredResult } from '../../../../core/result.js';
 import type { StoredTask } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
@@ -89,6 +90,10 @@ export class ServerDialect implements Dialect {
 
   count(): Promise<TaskCounts> {
     return this.database.count();
+  }
+
+  listWorkers(): Promise<StoredWorker[]> {
+    return this.database.listWorkers();
   }
 
   patienceFor(error: unknown): number {

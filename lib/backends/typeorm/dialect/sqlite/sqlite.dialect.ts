@@ -6,6 +6,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../../core/backend.js';
 import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
+import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { Clock } from '../../../../core/clock.js';
 import type { SitqLogger } from '../../../../core/logger.js';
 import type { ResultStatus, StoredError, StoredResult } from '../../../../core/result.js';
@@ -17,6 +18,7 @@ import type { StoreSettings } from '../../store-settings.js';
 import { WRITE_KINDS, type WriteBatch } from '../../write-batch.js';
 import type { Write } from '../../write.js';
 import type { Dialect } from '../dialect.js';
+import { storedWorker } from '../stored-worker.js';
 import { Doorbell } from './doorbell.js';
 import { SqliteClaim } from './sqlite.claim.js';
 import { sqliteSchema } from './sqlite.schema.js';
@@ -204,6 +206,11 @@ export class SqliteDialect implements Dialect {
       scheduled: this.statements.countScheduled.get(now) ?? 0,
       stuck: this.statements.countStuck.get(now) ?? 0,
     };
+  }
+
+  async listWorkers(): Promise<StoredWorker[]> {
+    const now = this.clock.now();
+    return this.statements.listWorkers.all().map((row) => storedWorker(row, row.running, now));
   }
 
   patienceFor(error: unknown): number {

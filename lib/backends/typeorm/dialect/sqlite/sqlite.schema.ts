@@ -1,4 +1,4 @@
-import type { SchemaTraits } from '../../schema-traits.js';
+import type { MigrationStatements, SchemaTraits } from '../../schema-traits.js';
 import { TableNames } from '../../table-names.js';
 
 /**
@@ -38,7 +38,17 @@ export function sqliteSchema(prefix: string): SchemaTraits {
         up: createTables(names),
         down: ['progress', 'log', 'worker', 'task'].map((table) => `DROP TABLE {${table}}`),
       },
+      DescribeWorkers1763769600000: describeWorkers(),
     },
+  };
+}
+
+/** Nullable: processes of the version before register workers too, while a deploy is under way. */
+function describeWorkers(): MigrationStatements {
+  const columns = ['version text', 'limits text', 'concurrency integer', 'loop_lag integer'];
+  return {
+    up: columns.map((column) => `ALTER TABLE {worker} ADD COLUMN ${column}`),
+    down: columns.map((column) => `ALTER TABLE {worker} DROP COLUMN ${column.split(' ')[0]}`),
   };
 }
 

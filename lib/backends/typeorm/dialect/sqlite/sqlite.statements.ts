@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { ProcessIdentity } from '../../../../core/process-identity.js';
+import type { WorkerRow } from '../../entities/worker.entity.js';
 import type { TableNames } from '../../table-names.js';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
@@ -143,16 +144,25 @@ export function prepareStatements(db: Database, names: TableNames) {
 
     register: sql(
       `INSERT OR REPLACE INTO {worker}
-         (id, host, pid, process_identity, queues, handlers, lease, expires_at, in_flight, stuck, started_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
+          lease, expires_at, in_flight, stuck, loop_lag, started_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    renew: sql<[number, number, number, number, string]>(
-      'UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ? WHERE id = ?',
+    renew: sql<[number, number, number, number, number | null, string]>(
+      'UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ?, loop_lag = ? WHERE id = ?',
     ),
     extend: sql<[number, string]>('UPDATE {worker} SET expires_at = ? + lease WHERE id = ?'),
     workerExpiry: sql<[string], number>('SELECT expires_at FROM {worker} WHERE id = ?').pluck(),
     workers: sql<[], RegisteredWorker>(
       `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM {worker}`,
+    ),
+    listWorkers: sql<[], WorkerRow & { running: string }>(
+      `SELECT w.*, (
+           SELECT json_group_object(name, tasks) FROM (
+             SELECT name, count(*) AS tasks FROM {task}
+             WHERE status = 'running' AND worker_id = w.id GROUP BY name)
+         ) AS running
+       FROM {worker} w ORDER BY w.started_at, w.id`,
     ),
     orphan: sql<[]>(
       `SELECT 1 FROM {task} WHERE status = 'running'

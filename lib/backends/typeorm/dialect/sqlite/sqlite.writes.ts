@@ -1,12 +1,13 @@
 import type { Database } from 'better-sqlite3';
 import type { Clock } from '../../../../core/clock.js';
 import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
-import { currentProcess, isProcessGone } from '../../../../core/process-identity.js';
+import { isProcessGone } from '../../../../core/process-identity.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { ValidationError } from '../../../../errors/validation.error.js';
 import { refusedWrite } from '../../refused-write.js';
 import type { WriteKind, WriteKinds } from '../../write-batch.js';
+import { stranger } from '../stranger.js';
 import type { SqliteClaim } from './sqlite.claim.js';
 import {
   ROWS_PER_INSERT,
@@ -18,8 +19,6 @@ type Apply = {
   readonly [K in WriteKind]: (input: WriteKinds[K]['input']) => WriteKinds[K]['outcome'];
 };
 
-/** How long a worker that never registered may hold what it claims, in ms. */
-const STRANGERS_LEASE = 30_000;
 const COLUMNS_PER_ROW = 11;
 
 /** What each kind of write does inside the transaction. */
@@ -150,21 +149,33 @@ export class SqliteWrites implements Apply {
       worker.host,
       worker.pid,
       worker.processIdentity,
+      worker.version,
       queues,
       JSON.stringify(worker.handlers),
+      JSON.stringify(worker.limits),
+      worker.concurrency,
       beat.lease,
       now + beat.lease,
       beat.inFlight,
       beat.stuck,
+      beat.loopLag,
       now,
     );
     this.registered.add(worker.id);
   };
 
   readonly renew = ({ workerId, beat }: WriteKinds['renew']['input']): boolean => {
-    const { lease, inFlight, stuck } = beat;
+    const { lease, inFlight, stuck, loopLag } = beat;
     const expiresAt = this.clock.now() + lease;
-    return this.statements.renew.run(lease, expiresAt, inFlight, stuck, workerId).changes === 1;
+    const { changes } = this.statements.renew.run(
+      lease,
+      expiresAt,
+      inFlight,
+      stuck,
+      loopLag,
+      workerId,
+    );
+    return changes === 1;
   };
 
   readonly retire = (workerId: string): void => {
@@ -234,16 +245,7 @@ export class SqliteWrites implements Apply {
     } else if (this.registered.has(workerId)) {
       throw new LeaseLostError(workerId);
     } else {
-      const { host, pid, identity } = currentProcess();
-      const worker = {
-        id: workerId,
-        host,
-        pid,
-        processIdentity: identity,
-        queues: null,
-        handlers: [],
-      };
-      this.register({ worker, beat: { lease: STRANGERS_LEASE, inFlight: 0, stuck: 0 } });
+      this.register(stranger(workerId));
     }
   }
 }

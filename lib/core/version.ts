@@ -1,0 +1,2 @@
+/** The version of this package, which workers tell the store. */
+export const VERSION = '0.1.0';
