@@ -6,7 +6,7 @@ import { createDatabase, serverKinds } from './databases/servers.js';
 import { openSqlite, type Sql } from './databases/sql.js';
 
 /** Databases that sitq can use. */
-const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>(['sqlite']);
+const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>(['sqlite', 'postgres']);
 
 /** For `SitqModule.forRoot`, `TypeOrmBackend` and child processes; plain JSON. */
 export type StoreOptions =

@@ -16,12 +16,12 @@ import type { SchemaTraits } from '../../schema-traits.js';
 import type { StoreSettings } from '../../store-settings.js';
 import { RESULT_STATUS } from '../result-status.js';
 import { keyOf } from '../server/lease-key.js';
-import type { LaneHead } from '../server/lanes.js';
 import type {
   ClaimedTask,
   ClaimOrder,
   Ended,
   KnownWorker,
+  LaneHead,
   Requeue,
   ServerDatabase,
   Settlement,
@@ -37,6 +37,7 @@ import {
   toBackendError,
 } from './postgres.errors.js';
 import { Notifications } from './notifications.js';
+import { PostgresJoinedWrites } from './postgres.joined-writes.js';
 import { postgresSchema } from './postgres.schema.js';
 import { postgresStatements } from './postgres.statements.js';
 import { storedWorker } from '../stored-worker.js';
@@ -68,6 +69,7 @@ export class PostgresDatabase implements ServerDatabase {
   readonly place: string;
   readonly schema: SchemaTraits;
   readonly waker: Notifications;
+  readonly joined: PostgresJoinedWrites;
   readonly isOutage = isOutage;
   readonly isMistake = isMistake;
   readonly isMissingTable = isMissingTable;
@@ -86,6 +88,8 @@ export class PostgresDatabase implements ServerDatabase {
     this.place = placeOf(settings.connection);
     this.schema = postgresSchema(settings.tablePrefix, settings.schema);
     this.sql = postgresStatements(this.schema.names);
+    const ask = async (text: string) => (await this.run(text)).rows[0]?.[0];
+    this.joined = new PostgresJoinedWrites(this.schema.names, ask);
     const channel = `${settings.schema ?? ''}.${settings.tablePrefix}change`;
     const connect = () => connectBeside(this.pool);
     this.waker = new Notifications(channel, settings.listen, connect, () => this.pool, logger);
@@ -252,10 +256,11 @@ export class PostgresDatabase implements ServerDatabase {
     return rows.map((row) => toClaimedTask(row, 0));
   }
 
-  async survey(): Promise<{ now: number; heads: LaneHead[] }> {
+  async survey(): Promise<{ now: number; heads: LaneHead[]; took: number }> {
     const { rows } = await this.run(this.sql.survey);
-    const heads = rows[0]![1] === null ? [] : rows.map((row) => toHead(row.slice(1)));
-    return { now: rows[0]![0] as number, heads };
+    const heads = rows[0]![2] === null ? [] : rows.map((row) => toHead(row.slice(2)));
+    // The last row was made last.
+    return { now: rows[0]![0] as number, heads, took: Number(rows.at(-1)![1]) };
   }
 
   async requeue(
@@ -352,8 +357,9 @@ export class PostgresDatabase implements ServerDatabase {
     );
   }
 
-  async isAnyTaskOrphaned(): Promise<boolean> {
-    return (await this.run(this.sql.orphan)).rows.length > 0;
+  async findOrphan(): Promise<{ found: boolean; took: number }> {
+    const [[found, took]] = (await this.run(this.sql.orphan)).rows as [[boolean, string]];
+    return { found, took: Number(took) };
   }
 
   async rescue(gone: readonly string[], expired: readonly string[]) {

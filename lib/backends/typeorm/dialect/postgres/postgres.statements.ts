@@ -6,6 +6,9 @@ const MAX_LOG_LINES = 1000;
 /** The server's time in ms. One instant per statement. */
 export const NOW = `(extract(epoch FROM statement_timestamp()) * 1000)::bigint`;
 
+/** How long the statement has taken so far, in ms. */
+const TOOK = `extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000`;
+
 /** What the index of running tasks is about, word for word. */
 const RUNNING = `t.status = 'running' AND t.started_at IS NOT NULL AND t.finished_at IS NULL`;
 
@@ -121,7 +124,7 @@ export function postgresStatements(names: TableNames) {
           WHERE t.status = 'queued' AND (t.queue, t.name, t.priority) > (l.queue, l.name, l.priority)
           ORDER BY t.queue, t.name, t.priority, t.eta, t.seq LIMIT 1
         ) n
-      ) SELECT ${NOW}, lane.* FROM (SELECT) one LEFT JOIN lane ON true`,
+      ) SELECT ${NOW}, ${TOOK}, lane.* FROM (SELECT count(*) FROM lane) whole LEFT JOIN lane ON true`,
 
     /** A cancel that the handler did not live to see still holds. */
     requeue: `UPDATE {task} t SET
@@ -180,8 +183,9 @@ export function postgresStatements(names: TableNames) {
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
     workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW} FROM {worker}`,
-    orphan: `SELECT 1 FROM {task} t WHERE ${RUNNING}
-        AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1`,
+    orphan: `WITH orphan AS MATERIALIZED (SELECT 1 FROM {task} t WHERE ${RUNNING}
+          AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
+      SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = $1`,
     /** $1: workers whose process is gone; $2: those whose registration ran out, if it still has. */
     rescue: `WITH lost AS (

@@ -2,19 +2,18 @@ import type { ReserveRequest } from '../../../../core/backend.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { stranger } from '../stranger.js';
-import { Lanes, type Lane, type LaneHead } from './lanes.js';
+import { Lanes, type Lane } from './lanes.js';
 import { Pace } from './pace.js';
 import type { ServerClock } from './server-clock.js';
 import type {
   ClaimedTask,
-  Ended,
   ClaimOrder,
+  Ended,
+  LaneHead,
   ServerDatabase,
   Settlement,
 } from './server-database.js';
 
-/** Lanes per claim. */
-const MOST_LANES = 100;
 /** Attempts where the request does not say. */
 const DEFAULT_MAX_ATTEMPTS = 3;
 /** How often to survey while claims always find enough, in ms. */
@@ -114,9 +113,18 @@ export class Claims {
     return this.lanes.nextEta(request);
   }
 
+  /** The ids of what a claim would hand out, from lanes that are known as of now. */
+  async peek(request: ReserveRequest): Promise<string[]> {
+    const { now, heads } = await this.database.survey();
+    this.clock.hear(now);
+    const known = new Lanes();
+    known.surveyed(heads, now);
+    const lanes = known.candidates(request, now);
+    return lanes.length === 0 ? [] : this.database.peek(orderOf(request, lanes));
+  }
+
   private candidates(request: ReserveRequest): Lane[] {
-    const most = Math.min(request.maxTasks ?? 1, MOST_LANES);
-    return this.lanes.candidates(request, this.clock.now(), most);
+    return this.lanes.candidates(request, this.clock.now());
   }
 
   private async take(
@@ -127,15 +135,11 @@ export class Claims {
     onSettled?: (ended: Ended) => Promise<void>,
   ): Promise<ClaimedTask[]> {
     if (lanes.length === 0) return [];
-    const order = {
-      workerId,
-      most: request.maxTasks ?? 1,
-      lanes: lanes.map((lane) => ordered(lane, request)),
-    };
+    const order = { workerId, ...orderOf(request, lanes) };
     try {
       const { ended, tasks } = await this.database.claim(order, settlements);
       tasks.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
-      this.lanes.claimed(lanes, tasks, tasks.length >= expected(order), this.clock.now());
+      this.lanes.claimed(order, tasks, this.clock.now());
       if (settlements.length > 0) await onSettled?.(ended);
       return tasks;
     } catch (error) {
@@ -183,22 +187,22 @@ export class Claims {
   private async surveyOnce(): Promise<void> {
     const asOf = this.clock.now();
     this.stale = false;
-    const { now, heads } = await this.surveys.do(() => this.database.survey());
+    const { now, heads, took } = await this.database.survey();
+    this.surveys.ended(took);
     this.clock.hear(now);
     this.lanes.surveyed(heads, asOf);
   }
+}
+
+function orderOf(request: ReserveRequest, lanes: readonly Lane[]): Omit<ClaimOrder, 'workerId'> {
+  return {
+    most: request.maxTasks ?? 1,
+    lanes: lanes.map((lane) => ordered(lane, request)),
+  };
 }
 
 function ordered(lane: Lane, { handlers }: ReserveRequest): ClaimOrder['lanes'][number] {
   const { queue, name, priority, from } = lane;
   const { free = Infinity, maxAttempts = DEFAULT_MAX_ATTEMPTS } = handlers?.get(name) ?? {};
   return { queue, name, priority, from, maxAttempts, room: Math.min(free, 1_000_000) };
-}
-
-/** As many tasks as a claim brings when its lanes are full. */
-function expected({ most, lanes }: ClaimOrder): number {
-  const rooms = new Map(lanes.map(({ name, room }) => [name, room]));
-  let room = 0;
-  for (const each of rooms.values()) room += each;
-  return Math.min(most, room);
 }

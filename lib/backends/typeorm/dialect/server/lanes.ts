@@ -1,17 +1,6 @@
 import type { ReserveRequest } from '../../../../core/backend.js';
-
-/** A place in the order of a lane. */
-export interface Place {
-  readonly eta: number;
-  readonly seq: number;
-}
-
-/** Waiting tasks of one queue, handler and priority, and the one that comes first. */
-export interface LaneHead extends Place {
-  readonly queue: string;
-  readonly name: string;
-  readonly priority: number;
-}
+import { roomFor } from '../../../../core/room-for.js';
+import type { ClaimOrder, LaneHead, Place } from './server-database.js';
 
 /** What this process knows of a lane. */
 export interface Lane {
@@ -30,6 +19,8 @@ export interface Lane {
 const LAG = 1000;
 /** How far the clock may be off, in ms: the database has the last word. */
 const TOLERANCE = 10;
+/** Lanes per claim; beyond that the order is kept among these. */
+const MOST_LANES = 1000;
 /** How long an empty lane is remembered, in ms, and how many of them. */
 const MEMORY = 60_000;
 const MOST_EMPTY = 200;
@@ -46,28 +37,24 @@ const START: Place = { eta: Number.MIN_SAFE_INTEGER, seq: 0 };
 export class Lanes {
   private readonly known = new Map<string, Lane>();
 
-  /** The lanes to claim from, best first: no more than are needed for that many tasks. */
-  candidates(request: ReserveRequest, now: number, most: number): Lane[] {
+  /**
+   * The lanes to claim from, best first. Where each begins is a lower bound only: which lanes hold
+   * the next tasks is for the database to say.
+   */
+  candidates(request: ReserveRequest, now: number): Lane[] {
     const lanes: Lane[] = [];
     for (const lane of this.known.values()) {
-      if (lane.readyAt <= now + TOLERANCE && roomOf(lane, request) > 0) lanes.push(lane);
+      if (lane.readyAt <= now + TOLERANCE && isWanted(lane, request)) lanes.push(lane);
     }
     lanes.sort((a, b) => b.priority - a.priority || comparePlaces(a.from, b.from));
-    const lanesOf = new Map<string, number>();
-    return lanes
-      .filter((lane) => {
-        const before = lanesOf.get(lane.name) ?? 0;
-        lanesOf.set(lane.name, before + 1);
-        return before < roomOf(lane, request);
-      })
-      .slice(0, most);
+    return lanes.slice(0, MOST_LANES);
   }
 
   /** The next instant at which a lane of this request has something, as far as is known. */
   nextEta(request: ReserveRequest): number | null {
     let next = Infinity;
     for (const lane of this.known.values()) {
-      if (lane.readyAt < next && roomOf(lane, request) > 0) next = lane.readyAt;
+      if (lane.readyAt < next && isWanted(lane, request)) next = lane.readyAt;
     }
     return next === Infinity ? null : next;
   }
@@ -85,20 +72,21 @@ export class Lanes {
     for (const lane of this.known.values()) if (lane.readyAt === Infinity) lane.readyAt = 0;
   }
 
-  /**
-   * What a claim took from these lanes.
-   *
-   * @param all whether it took as much as was asked for.
-   */
-  claimed(asked: readonly Lane[], tasks: readonly LaneHead[], all: boolean, now: number): void {
+  /** What a claim of `most` tasks took. A lane that gave less than there was room for is empty. */
+  claimed({ lanes, most }: ClaimOrder, tasks: readonly LaneHead[], now: number): void {
+    const taken = new Map<string, number>();
     for (const task of tasks) {
+      taken.set(task.name, (taken.get(task.name) ?? 0) + 1);
       const lane = this.lane(task);
       lane.seenAt = now;
       if (task.eta < now - LAG && comparePlaces(task, lane.from) >= 0) {
         lane.from = { eta: task.eta, seq: task.seq + 1 };
       }
     }
-    if (!all) for (const lane of asked) lane.readyAt = Infinity;
+    if (tasks.length >= most) return;
+    for (const asked of lanes) {
+      if ((taken.get(asked.name) ?? 0) < asked.room) this.lane(asked).readyAt = Infinity;
+    }
   }
 
   /** Every lane there is, with its head, as of an instant. */
@@ -126,7 +114,7 @@ export class Lanes {
     });
   }
 
-  private lane({ queue, name, priority }: LaneHead): Lane {
+  private lane({ queue, name, priority }: Pick<Lane, 'queue' | 'name' | 'priority'>): Lane {
     const key = `${priority}\n${queue}\n${name}`;
     let lane = this.known.get(key);
     if (!lane) {
@@ -137,10 +125,8 @@ export class Lanes {
   }
 }
 
-/** How many tasks of a lane a request may get. */
-function roomOf({ queue, name }: Lane, { queues, handlers }: ReserveRequest): number {
-  if (queues && !queues.includes(queue)) return 0;
-  return handlers ? (handlers.get(name)?.free ?? 0) : Infinity;
+function isWanted({ queue, name }: Lane, request: ReserveRequest): boolean {
+  return roomFor(request, queue, name) > 0;
 }
 
 function comparePlaces(a: Place, b: Place): number {

@@ -1,5 +1,7 @@
-/** What took longer is not repeated before so many times as long has passed. */
+/** What took long is not repeated before so many times as long has passed... */
 const REST = 20;
+/** ...or so many ms, if that is less. */
+const LONGEST_REST = 10_000;
 
 /**
  * Keeps work that has become dear, because a database walks over many dead rows, to a twentieth of
@@ -12,15 +14,13 @@ export class Pace {
 
   /** Whether the work may be done now. When it took up to `cheap` ms it may be repeated at will. */
   allows(cheap: number): boolean {
-    return this.took <= cheap || performance.now() - this.endedAt > REST * this.took;
+    const rest = this.took <= cheap ? 0 : Math.min(REST * this.took, LONGEST_REST);
+    return performance.now() - this.endedAt >= rest;
   }
 
-  /** Does the work and measures it. */
-  async do<T>(work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    const outcome = await work();
+  /** @param took in ms by the server's clock: a process that stood still is no dear work. */
+  ended(took: number): void {
     this.endedAt = performance.now();
-    this.took = this.endedAt - began;
-    return outcome;
+    this.took = took;
   }
 }

@@ -13,7 +13,20 @@ import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../../../
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { Waker } from '../../waker.js';
-import type { LaneHead, Place } from './lanes.js';
+import type { JoinedWrites } from '../joined-writes.js';
+
+/** A place in the order of a lane. */
+export interface Place {
+  readonly eta: number;
+  readonly seq: number;
+}
+
+/** Waiting tasks of one queue, handler and priority, and the one that comes first. */
+export interface LaneHead extends Place {
+  readonly queue: string;
+  readonly name: string;
+  readonly priority: number;
+}
 
 /** What ends a run. */
 export interface Settlement {
@@ -83,6 +96,7 @@ export interface ServerDatabase {
   readonly remedy: string;
   readonly schema: SchemaTraits;
   readonly waker: Waker | null;
+  readonly joined: JoinedWrites;
 
   dataSourceOptions(): DataSourceOptions;
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void>;
@@ -107,11 +121,17 @@ export interface ServerDatabase {
     settlements: readonly Settlement[],
   ): Promise<{ ended: Ended; tasks: ClaimedTask[] }>;
 
+  /**
+   * The ids of what a claim of this order would take, best first: by the same statement as far as
+   * it chooses tasks, but without locks and changes.
+   */
+  peek(order: Omit<ClaimOrder, 'workerId'>): Promise<string[]>;
+
   findOutcomes(ids: readonly string[]): Promise<StoredOutcome[]>;
   /** The tasks that run on this worker. */
   findHeld(workerId: string): Promise<ClaimedTask[]>;
-  /** Every lane with its head, and the server's time. */
-  survey(): Promise<{ now: number; heads: LaneHead[] }>;
+  /** Every lane with its head, the server's time, and how long it took there, in ms. */
+  survey(): Promise<{ now: number; heads: LaneHead[]; took: number }>;
 
   /** Takes running tasks back. Resolves to those that had the current lease. */
   requeue(requeues: readonly Requeue[]): Promise<(LaneHead & { id: string; status: TaskStatus })[]>;
@@ -130,7 +150,8 @@ export interface ServerDatabase {
   extend(workerId: string): Promise<boolean>;
   retire(workerId: string): Promise<void>;
   findWorkers(): Promise<KnownWorker[]>;
-  isAnyTaskOrphaned(): Promise<boolean>;
+  /** Whether a task runs on a worker that is not registered; how long the look took there, in ms. */
+  findOrphan(): Promise<{ found: boolean; took: number }>;
   /** Takes over the tasks of these workers, and of those that are not registered. */
   rescue(gone: readonly string[], expired: readonly string[]): Promise<(RescuedTask & LaneHead)[]>;
   prune(status: TaskStatus, endedBefore: number, most: number): Promise<number>;

@@ -4,12 +4,13 @@ import type { TaskCounts } from '../../../../core/capabilities/counting-backend.
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
 import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { StoredResult } from '../../../../core/result.js';
-import type { StoredTask } from '../../../../core/task.js';
+import type { NewTask, StoredTask } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { Waker } from '../../waker.js';
 import type { WriteBatch, WriteKind } from '../../write-batch.js';
 import type { Dialect } from '../dialect.js';
+import type { JoinedWrites } from '../joined-writes.js';
 import { Claims } from './claims.js';
 import { ServerClock } from './server-clock.js';
 import type { ServerDatabase } from './server-database.js';
@@ -27,6 +28,7 @@ export class ServerDialect implements Dialect {
   readonly schema: SchemaTraits;
   readonly migrationTransaction = 'each';
   readonly waker: Waker | null;
+  readonly joined: JoinedWrites;
   readonly clock = new ServerClock();
 
   /** Enqueues wait for no worker, signs of life for neither. One connection each. */
@@ -43,6 +45,7 @@ export class ServerDialect implements Dialect {
     this.place = database.place;
     this.remedy = database.remedy;
     this.schema = database.schema;
+    this.joined = database.joined;
     this.claims = new Claims(database, this.clock);
     this.writes = new ServerWrites(database, this.claims);
     this.waker = database.waker && hearing(database.waker, this.claims);
@@ -68,6 +71,14 @@ export class ServerDialect implements Dialect {
     return this.writes.apply(batch);
   }
 
+  joinedEnqueue(tasks: readonly NewTask[]): void {
+    this.claims.added(tasks.map((task) => ({ ...task, seq: 0 })));
+  }
+
+  joinedEnd(taskId: string, lease: number): void {
+    this.claims.release(taskId, lease);
+  }
+
   findTask(taskId: string): Promise<StoredTask | null> {
     return this.database.findTask(taskId);
   }
@@ -90,6 +101,10 @@ export class ServerDialect implements Dialect {
 
   count(): Promise<TaskCounts> {
     return this.database.count();
+  }
+
+  peek(request: ReserveRequest): Promise<string[]> {
+    return this.claims.peek(request);
   }
 
   listWorkers(): Promise<StoredWorker[]> {
