@@ -15,8 +15,10 @@ const INSERT_MANY = `INSERT INTO sitq_task (${COLUMNS})
 /** Settles what the last one claimed, and claims the next. */
 const SETTLE_AND_CLAIM = `WITH settled AS (
     UPDATE sitq_task t SET status = 'completed', result = '{"ok":true}', finished_at = ${NOW}
-    FROM unnest($1::text[], $2::int[]) AS s(id, lease)
-    WHERE t.id = s.id AND t.lease = s.lease AND t.status = 'running'
+    FROM (SELECT h.at FROM unnest($1::text[], $2::int[]) AS u(id, lease) CROSS JOIN LATERAL (
+      SELECT h.ctid AS at FROM sitq_task h
+      WHERE h.id = u.id AND h.lease = u.lease AND h.status = 'running' OFFSET 0) h) s
+    WHERE t.ctid = s.at
   ), picked AS MATERIALIZED (
     SELECT ctid AS at FROM sitq_task
     WHERE status = 'queued' AND queue = 'default' AND name = '${NAME}' AND priority = 0

@@ -18,12 +18,21 @@ const LANE = `t.status = 'queued' AND t.queue = l.queue AND t.name = l.name AND 
 const RESERVED = `t.seq, t.id, t.name, t.queue, t.payload, t.priority, t.eta, t.max_attempts, t.timeout,
   t.backoff, t.meta, t.created_at, t.attempt, t.lease`;
 
+/**
+ * The place of a running task with this id and lease. `OFFSET 0` makes it a lookup of its own for
+ * each: once the statistics say that hardly anything runs, the planner would take a join that
+ * compares every row with every other for the cheaper way.
+ */
+const HELD = `SELECT h.ctid AS at, h.seq FROM {task} h
+  WHERE h.id = u.id AND h.lease = u.lease AND h.status = 'running' OFFSET 0`;
+
 /** $1..$5: id, lease, status, result, error of each. */
 const SETTLED = `settled AS (
   UPDATE {task} t SET status = s.status, result = s.result, error = s.error, finished_at = ${NOW}
-  FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[])
-    AS s(id, lease, status, result, error)
-  WHERE t.id = s.id AND t.lease = s.lease AND t.status = 'running'
+  FROM (
+    SELECT u.*, h.at FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[])
+      AS u(id, lease, status, result, error) CROSS JOIN LATERAL (${HELD}) h
+  ) s WHERE t.ctid = s.at
   RETURNING t.lease || chr(10) || t.id AS key
 )`;
 
@@ -32,28 +41,40 @@ const ENDED = `(SELECT CASE WHEN count(*) < cardinality($1::text[])
   THEN coalesce(json_agg(key), '[]')::text END FROM settled)`;
 
 /**
- * From `at` on: worker, most tasks, then of each lane queue, name, priority, the place to begin at
- * (eta, seq), attempts, and room of its handler. First looks, without locks, which lanes the next
- * tasks are in; then takes as many of each, stepping over what others are taking.
+ * From `at` on of each lane queue, name, priority, the place to begin at (eta, seq), attempts, and
+ * room of its handler.
+ */
+function lanes(at: number): string {
+  const $ = (offset: number) => `$${at + offset}`;
+  return `SELECT l.* FROM unnest(${$(0)}::text[], ${$(1)}::text[], ${$(2)}::int[], ${$(3)}::bigint[],
+    ${$(4)}::bigint[], ${$(5)}::int[], ${$(6)}::int[])
+    WITH ORDINALITY AS l(queue, name, priority, eta, seq, attempts, room, ord)`;
+}
+
+/** The next `most` tasks of the lanes, best first: `what` of each. */
+function next(what: 'ord' | 'id', most: string): string {
+  const id = what === 'id' ? ', t.id' : ''; // which the index does not have
+  return `SELECT ahead.${what} FROM (
+    SELECT l.ord, l.priority, l.room, t.*,
+      row_number() OVER (PARTITION BY l.name ORDER BY l.priority DESC, t.eta, t.seq) AS nth
+    FROM lane l CROSS JOIN LATERAL (
+      SELECT t.eta, t.seq${id} FROM {task} t WHERE ${LANE} ORDER BY t.eta, t.seq LIMIT least(l.room, ${most})
+    ) t
+  ) ahead
+  WHERE ahead.nth <= ahead.room ORDER BY ahead.priority DESC, ahead.eta, ahead.seq LIMIT ${most}`;
+}
+
+/**
+ * From `at` on: worker, most tasks, then the lanes. First looks, without locks, which lanes the
+ * next tasks are in; then takes as many of each, stepping over what others are taking.
  */
 function claimed(at: number): string {
   const $ = (offset: number) => `$${at + offset}`;
   return `lane AS MATERIALIZED (
-    SELECT l.* FROM unnest(${$(2)}::text[], ${$(3)}::text[], ${$(4)}::int[], ${$(5)}::bigint[],
-      ${$(6)}::bigint[], ${$(7)}::int[], ${$(8)}::int[])
-      WITH ORDINALITY AS l(queue, name, priority, eta, seq, attempts, room, ord)
+    ${lanes(at + 2)}
     WHERE EXISTS (SELECT FROM {worker} w WHERE w.id = ${$(0)} AND w.expires_at > ${NOW})
   ), share AS (
-    SELECT next.ord, count(*) AS most FROM (
-      SELECT ahead.ord FROM (
-        SELECT l.ord, l.priority, l.room, t.eta, t.seq,
-          row_number() OVER (PARTITION BY l.name ORDER BY l.priority DESC, t.eta, t.seq) AS nth
-        FROM lane l CROSS JOIN LATERAL (
-          SELECT t.eta, t.seq FROM {task} t WHERE ${LANE} ORDER BY t.eta, t.seq LIMIT least(l.room, ${$(1)})
-        ) t
-      ) ahead
-      WHERE ahead.nth <= ahead.room ORDER BY ahead.priority DESC, ahead.eta, ahead.seq LIMIT ${$(1)}
-    ) next GROUP BY next.ord
+    SELECT next.ord, count(*) AS most FROM (${next('ord', $(1))}) next GROUP BY next.ord
   ), picked AS MATERIALIZED (
     SELECT t.at, l.attempts FROM lane l JOIN share s ON s.ord = l.ord CROSS JOIN LATERAL (
       SELECT t.ctid AS at FROM {task} t WHERE ${LANE} ORDER BY t.eta, t.seq LIMIT s.most
@@ -110,6 +131,8 @@ export function postgresStatements(names: TableNames) {
       SELECT n.ended, c.* FROM (SELECT ${ENDED} AS ended) n LEFT JOIN claimed c ON true`,
     settleAndClaimFromOne: `WITH ${SETTLED}, ${claimedFromOne(6)}
       SELECT n.ended, c.* FROM (SELECT ${ENDED} AS ended) n LEFT JOIN claimed c ON true`,
+    /** What a claim would take: most tasks, then the lanes. */
+    peek: `WITH lane AS MATERIALIZED (${lanes(2)}) ${next('id', '$1')}`,
     /** Tasks that this worker holds, whether or not it knows. */
     holding: `SELECT ${RESERVED} FROM {task} t WHERE ${RUNNING} AND t.worker_id = $1`,
     outcomes: `SELECT t.id, t.lease, t.status, t.result, t.error FROM {task} t WHERE t.id = ANY($1::text[])`,
@@ -132,8 +155,10 @@ export function postgresStatements(names: TableNames) {
         finished_at = CASE WHEN t.cancel_requested_at IS NULL THEN NULL ELSE ${NOW} END,
         attempt = t.attempt - c.back, eta = coalesce(c.eta, t.eta),
         error = coalesce(c.error, t.error), worker_id = NULL
-      FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::text[]) AS c(id, lease, back, eta, error)
-      WHERE t.id = c.id AND t.lease = c.lease AND t.status = 'running'
+      FROM (
+        SELECT u.*, h.at FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::text[])
+          AS u(id, lease, back, eta, error) CROSS JOIN LATERAL (${HELD}) h
+      ) c WHERE t.ctid = c.at
       RETURNING t.id, t.lease, t.status, t.queue, t.name, t.priority, t.eta, t.seq`,
     reschedule: `UPDATE {task} SET eta = coalesce($2, eta), error = coalesce($3, error)
       WHERE id = $1 AND status = 'queued' RETURNING queue, name, priority, eta, seq`,
@@ -149,9 +174,9 @@ export function postgresStatements(names: TableNames) {
 
     /** $1..$3: id, lease, progress of each; then task, attempt, time and text of each line. */
     report: `WITH held AS (
-        SELECT t.seq, t.id, t.lease, r.progress
-        FROM unnest($1::text[], $2::int[], $3::text[]) AS r(id, lease, progress)
-        JOIN {task} t ON t.id = r.id AND t.lease = r.lease AND t.status = 'running'
+        SELECT h.seq, u.id, u.lease, u.progress
+        FROM unnest($1::text[], $2::int[], $3::text[]) AS u(id, lease, progress)
+        CROSS JOIN LATERAL (${HELD}) h
       ), kept AS (
         INSERT INTO {progress} (task_seq, value)
         SELECT seq, progress FROM held WHERE progress IS NOT NULL

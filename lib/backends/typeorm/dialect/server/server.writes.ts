@@ -176,39 +176,52 @@ export class ServerWrites {
   private async settled(writes: readonly WriteOf<'settle'>[], ended: Ended): Promise<void> {
     const left = ended && new Set(ended);
     const open = writes.filter((write) => left && !left.delete(keyOf(settlementOf(write))));
-    const ids = open.map((write) => write.input.taskId);
-    const stored = byId(ids.length > 0 ? await this.database.findOutcomes(ids) : []);
+    const stored = await this.outcomesOf(open.map(settlementOf));
+    const missed: WriteOf<'settle'>[] = [];
     for (const write of open) {
       const settlement = settlementOf(write);
       const outcome = stored.get(settlement.id);
-      const repeated = this.unsure.has(keyOf(settlement)) && outcome && isSame(outcome, settlement);
-      if (repeated) continue;
-      write.refuse(refusedWrite(settlement.id, outcome !== undefined, settlement.lease));
+      if (isHeld(outcome, settlement)) missed.push(write);
+      else if (!this.unsure.has(keyOf(settlement)) || !isSame(outcome, settlement)) {
+        write.refuse(refusedWrite(settlement.id, outcome !== undefined, settlement.lease));
+      }
     }
     for (const write of writes) {
-      const { id, lease } = settlementOf(write);
-      this.claims.release(id, lease);
-      this.unsure.delete(keyOf({ id, lease }));
+      const settlement = settlementOf(write);
+      if (missed.includes(write)) continue;
+      this.claims.release(settlement.id, settlement.lease);
+      this.unsure.delete(keyOf(settlement));
       if (!write.decided) write.succeed();
     }
+    if (missed.length > 0) await this.settle(missed);
+  }
+
+  private async outcomesOf(tasks: readonly { id: string }[]): Promise<Map<string, StoredOutcome>> {
+    const ids = tasks.map(({ id }) => id);
+    const outcomes = ids.length > 0 ? await this.database.findOutcomes(ids) : [];
+    return new Map(outcomes.map((outcome) => [outcome.id, outcome]));
   }
 
   private async requeue(writes: WriteOf<'change'>[]): Promise<void> {
     const wanted = writes.map(requeueOf);
     const changed = await this.noting(wanted, () => this.database.requeue(wanted));
     this.claims.added(changed.filter(({ status }) => status === 'queued'));
-    const ids = new Set(changed.map(({ id }) => id));
-    const missing = wanted.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
-    const stored = byId(missing.length > 0 ? await this.database.findOutcomes(missing) : []);
+    const done = new Set(changed.map(({ id }) => id));
+    const stored = await this.outcomesOf(wanted.filter(({ id }) => !done.has(id)));
+    const missed: WriteOf<'change'>[] = [];
     writes.forEach((write, i) => {
-      const { id, lease } = wanted[i]!;
-      this.claims.release(id, lease);
+      const requeue = wanted[i]!;
+      const { id, lease } = requeue;
       const left = stored.get(id);
-      const repeated = this.unsure.delete(keyOf({ id, lease }));
-      if (ids.delete(id) || (repeated && left?.lease === lease && left.status === 'queued')) {
-        write.succeed();
-      } else write.refuse(refusedWrite(id, left !== undefined, lease));
+      if (isHeld(left, requeue)) return missed.push(write);
+      this.claims.release(id, lease);
+      const repeated = this.unsure.delete(keyOf(requeue));
+      if (done.delete(id) || (repeated && left?.lease === lease && left.status === 'queued')) {
+        return write.succeed();
+      }
+      return write.refuse(refusedWrite(id, left !== undefined, lease));
     });
+    if (missed.length > 0) await this.requeue(missed);
   }
 
   /** A change without a lease, or the end of a run as cancelled. */
@@ -255,8 +268,7 @@ export class ServerWrites {
     const lost = writes.filter(
       ({ input }) => !held.has(keyOf({ id: input.taskId, lease: input.report.lease })),
     );
-    const ids = lost.map(({ input }) => input.taskId);
-    const stored = byId(ids.length > 0 ? await this.database.findOutcomes(ids) : []);
+    const stored = await this.outcomesOf(lost.map(({ input }) => ({ id: input.taskId })));
     for (const write of lost) {
       const { taskId, report } = write.input;
       write.refuse(refusedWrite(taskId, stored.has(taskId), report.lease));
@@ -339,16 +351,17 @@ function requeueOf({ input: { taskId, change } }: WriteOf<'change'>): Requeue {
   return { id: taskId, lease: lease!, giveBack, eta, error: error ? JSON.stringify(error) : null };
 }
 
-function isSame(stored: StoredOutcome, wanted: Settlement): boolean {
+function isSame(stored: StoredOutcome | undefined, wanted: Settlement): boolean {
   const { lease, status, result, error } = wanted;
   return (
-    stored.lease === lease &&
+    stored?.lease === lease &&
     stored.status === status &&
     stored.result === result &&
     stored.error === error
   );
 }
 
-function byId<T extends { readonly id: string }>(rows: readonly T[]): Map<string, T> {
-  return new Map(rows.map((row) => [row.id, row]));
+/** Somebody, such as one who wants it cancelled, changed the row at the same moment: once more. */
+function isHeld(stored: StoredOutcome | undefined, { lease }: { lease: number }): boolean {
+  return stored?.lease === lease && stored.status === 'running';
 }
