@@ -61,6 +61,7 @@ export type {
   WorkerBeat,
   WorkerRegistration,
 } from './core/capabilities/leasing-backend.js';
+export type { PeekingBackend } from './core/capabilities/peeking-backend.js';
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
 export type { BackendChange, WakingBackend } from './core/capabilities/waking-backend.js';
 export type {

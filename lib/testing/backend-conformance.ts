@@ -4,6 +4,7 @@ import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js'
 import { isCountingBackend } from '../core/capabilities/counting-backend.js';
 import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
 import { isLeasingBackend } from '../core/capabilities/leasing-backend.js';
+import { isPeekingBackend } from '../core/capabilities/peeking-backend.js';
 import { isPruningBackend } from '../core/capabilities/pruning-backend.js';
 import { isWakingBackend } from '../core/capabilities/waking-backend.js';
 import { isWorkerListingBackend } from '../core/capabilities/worker-listing-backend.js';
@@ -13,6 +14,7 @@ import { countCases } from './cases/count.cases.js';
 import { enqueueCases } from './cases/enqueue.cases.js';
 import { journalCases } from './cases/journal.cases.js';
 import { leaseAndCancelCases, leaseAndCountCases, leaseCases } from './cases/lease.cases.js';
+import { peekCases, peerPeekCases } from './cases/peek.cases.js';
 import { peerCancelCases, peerCases, peerLeaseCases, peerWakeCases } from './cases/peer.cases.js';
 import { pruneAndJournalCases, pruneCases } from './cases/prune.cases.js';
 import { reserveCases } from './cases/reserve.cases.js';
@@ -105,6 +107,7 @@ const SUITE: readonly Group[] = [
   ['LeasingBackend', isLeasingBackend, leaseCases],
   ['LeasingBackend', both(isLeasingBackend, isCancellingBackend), leaseAndCancelCases],
   ['LeasingBackend', both(isLeasingBackend, isCountingBackend), leaseAndCountCases],
+  ['PeekingBackend', isPeekingBackend, peekCases],
   ['PruningBackend', isPruningBackend, pruneCases],
   ['PruningBackend', both(isPruningBackend, isJournalingBackend), pruneAndJournalCases],
   ['WakingBackend', isWakingBackend, wakeCases],
@@ -116,6 +119,7 @@ const PEER_SUITE: readonly Group[] = [
   ['two backends', always, peerCases],
   ['two CancellingBackends', isCancellingBackend, peerCancelCases],
   ['two LeasingBackends', isLeasingBackend, peerLeaseCases],
+  ['two PeekingBackends', isPeekingBackend, peerPeekCases],
   ['two WakingBackends', isWakingBackend, peerWakeCases],
   [
     'two WorkerListingBackends',

@@ -15,6 +15,7 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../core/capabilities/leasing-backend.js';
+import type { PeekingBackend } from '../../core/capabilities/peeking-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
 import type {
@@ -66,6 +67,7 @@ export class TypeOrmBackend
     CountingBackend,
     JournalingBackend,
     LeasingBackend,
+    PeekingBackend,
     PruningBackend,
     WakingBackend,
     WorkerListingBackend
@@ -189,6 +191,10 @@ export class TypeOrmBackend
 
   retireWorker(workerId: string): Promise<void> {
     return this.write('retire a worker', 'retire', workerId);
+  }
+
+  async peekTasks(request: ReserveRequest): Promise<string[]> {
+    return this.read('peek at tasks', () => this.dialect.peek(request));
   }
 
   async listWorkers(): Promise<StoredWorker[]> {

@@ -59,6 +59,8 @@ export interface Dialect {
   findCancelRequests(workerId: string): Promise<string[]>;
   /** Past or ahead: the worker that asks may have looked for tasks a moment before. */
   findNextEta(request: ReserveRequest): Promise<number | null>;
+  /** The ids of what a claim would hand out, in order. Holds up no claim. */
+  peek(request: ReserveRequest): Promise<string[]>;
   count(): Promise<TaskCounts>;
   /** Oldest first. */
   listWorkers(): Promise<StoredWorker[]>;

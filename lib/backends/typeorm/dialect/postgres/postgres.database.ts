@@ -22,6 +22,7 @@ import type {
   Ended,
   KnownWorker,
   LaneHead,
+  LaneOrder,
   Requeue,
   ServerDatabase,
   Settlement,
@@ -223,17 +224,7 @@ export class PostgresDatabase implements ServerDatabase {
           one.maxAttempts,
           one.room,
         ]
-      : [
-          workerId,
-          most,
-          lanes.map((lane) => lane.queue),
-          lanes.map((lane) => lane.name),
-          lanes.map((lane) => lane.priority),
-          lanes.map((lane) => lane.from.eta),
-          lanes.map((lane) => lane.from.seq),
-          lanes.map((lane) => lane.maxAttempts),
-          lanes.map((lane) => lane.room),
-        ];
+      : [workerId, most, ...laneColumns(lanes)];
     if (settlements.length === 0) {
       const { rows } = await this.run(one ? sql.claimFromOne : sql.claim, what);
       return { ended: [], tasks: rows.map((row) => toClaimedTask(row, 0)) };
@@ -242,6 +233,11 @@ export class PostgresDatabase implements ServerDatabase {
     const { rows } = await this.run(one ? sql.settleAndClaimFromOne : sql.settleAndClaim, values);
     const tasks = rows[0]![1] === null ? [] : rows.map((row) => toClaimedTask(row, 1));
     return { ended: toEnded(rows[0]![0]), tasks };
+  }
+
+  async peek({ most, lanes }: Omit<ClaimOrder, 'workerId'>): Promise<string[]> {
+    const { rows } = await this.run(this.sql.peek, [most, ...laneColumns(lanes)]);
+    return rows.map(([id]) => id as string);
   }
 
   async findOutcomes(ids: readonly string[]): Promise<StoredOutcome[]> {
@@ -505,6 +501,18 @@ function settledColumns(settlements: readonly Settlement[]): unknown[] {
     settlements.map(({ status }) => status),
     settlements.map(({ result }) => result),
     settlements.map(({ error }) => error),
+  ];
+}
+
+function laneColumns(lanes: readonly LaneOrder[]): unknown[] {
+  return [
+    lanes.map((lane) => lane.queue),
+    lanes.map((lane) => lane.name),
+    lanes.map((lane) => lane.priority),
+    lanes.map((lane) => lane.from.eta),
+    lanes.map((lane) => lane.from.seq),
+    lanes.map((lane) => lane.maxAttempts),
+    lanes.map((lane) => lane.room),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { ReserveRequest } from '../../../../core/backend.js';
+import { roomFor } from '../../../../core/room-for.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import type { Lane, ReadyRow, SqliteStatements } from './sqlite.statements.js';
 
@@ -34,6 +35,13 @@ export class SqliteClaim {
     );
   }
 
+  /** The ids of what a claim would hand out. */
+  peek(request: ReserveRequest, now: number): string[] {
+    const choices = this.choose(request, request.maxTasks ?? 1, now);
+    const ids = new Map(this.statements.ids.all(listed(choices)));
+    return choices.map(({ seq }) => ids.get(seq)!);
+  }
+
   /** Whether a claim would find anything. Takes no lock. */
   isAnythingReady(request: ReserveRequest, now: number): boolean {
     return this.lanes(request).some(([, , , eta]) => eta <= now);
@@ -55,11 +63,11 @@ export class SqliteClaim {
       const first = i;
       while (i < lanes.length && lanes[i]![2] === lanes[first]![2]) i += 1;
       const samePriority = lanes.slice(first, i);
-      const room = (name: string) => capacity(request, name) - (taken.get(name) ?? 0);
+      const room = ([queue, name]: Lane) => roomFor(request, queue, name) - (taken.get(name) ?? 0);
       for (const choice of this.inOrder(samePriority, limit - chosen.length, room, now)) {
         if (chosen.length === limit) break;
+        if (room(choice.lane) < 1) continue;
         const name = choice.lane[1];
-        if (room(name) < 1) continue;
         taken.set(name, (taken.get(name) ?? 0) + 1);
         chosen.push(choice);
       }
@@ -75,7 +83,7 @@ export class SqliteClaim {
   private inOrder(
     lanes: Lane[],
     limit: number,
-    room: (name: string) => number,
+    room: (lane: Lane) => number,
     now: number,
   ): Choice[] {
     const choices: Choice[] = [];
@@ -85,7 +93,7 @@ export class SqliteClaim {
       if (sure === limit) break;
       const [queue, name, priority] = lane;
       const before = lanesOf.get(name) ?? 0;
-      const most = Math.min(limit, room(name));
+      const most = Math.min(limit, room(lane));
       if (before >= most) continue;
       lanesOf.set(name, before + 1);
       sure += 1;
@@ -108,7 +116,7 @@ export class SqliteClaim {
       for (;;) {
         const lane: Lane | undefined = this.statements.nextLane.get(...from);
         if (!lane || (queue !== null && lane[0] !== queue)) break;
-        const wanted = capacity(request, lane[1]) > 0;
+        const wanted = roomFor(request, lane[0], lane[1]) > 0;
         if (wanted) lanes.push(lane);
         from = [lane[0], lane[1], wanted ? lane[2] + 1 : ABOVE_ALL];
       }
@@ -141,10 +149,6 @@ function toReservedTask(
     attempt: row[9] + 1,
     lease: row[10] + 1,
   };
-}
-
-function capacity(request: ReserveRequest, name: string): number {
-  return request.handlers ? (request.handlers.get(name)?.free ?? 0) : Infinity;
 }
 
 function maxAttemptsOf([, name]: Lane, request: ReserveRequest): number {

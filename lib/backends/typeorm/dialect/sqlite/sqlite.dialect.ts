@@ -208,6 +208,12 @@ export class SqliteDialect implements Dialect {
     };
   }
 
+  async peek(request: ReserveRequest): Promise<string[]> {
+    // Of one moment, whatever other processes write meanwhile.
+    const look = this.db.transaction(() => this.claims.peek(request, this.clock.now()));
+    return look.deferred();
+  }
+
   async listWorkers(): Promise<StoredWorker[]> {
     const now = this.clock.now();
     return this.statements.listWorkers.all().map((row) => storedWorker(row, row.running, now));

@@ -93,6 +93,9 @@ export function prepareStatements(db: Database, names: TableNames) {
       `SELECT seq, id, payload, eta, max_attempts, timeout, backoff, meta, created_at, attempt, lease
        FROM {task} WHERE seq IN ${LISTED}`,
     ).raw(),
+    ids: sql<[string], [seq: number, id: string]>(
+      `SELECT seq, id FROM {task} WHERE seq IN ${LISTED}`,
+    ).raw(),
     claim: sql<[string, number, number, string]>(
       `UPDATE {task} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
          worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)
