@@ -22,6 +22,14 @@ export { Snooze } from './core/snooze.js';
 export type { TaskStatus } from './core/task.js';
 export type { Result, ResultStatus } from './core/result.js';
 export type { WorkerInfo } from './core/worker-info.js';
+export type {
+  EndedSituation,
+  RunningSituation,
+  TaskExplanation,
+  TaskSituation,
+  WaitingReason,
+  WaitingSituation,
+} from './core/task-explanation.js';
 export type { Duration } from './core/duration.js';
 export type {
   Backoff,
@@ -63,6 +71,11 @@ export type {
 } from './core/capabilities/leasing-backend.js';
 export type { PeekingBackend } from './core/capabilities/peeking-backend.js';
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
+export type {
+  JoinedTransaction,
+  StoredContent,
+  TransactionalBackend,
+} from './core/capabilities/transactional-backend.js';
 export type { BackendChange, WakingBackend } from './core/capabilities/waking-backend.js';
 export type {
   StoredWorker,
@@ -92,5 +105,6 @@ export { TaskCancelledError } from './errors/task-cancelled.error.js';
 export { TaskFailedError } from './errors/task-failed.error.js';
 export { TaskNotFoundError } from './errors/task-not-found.error.js';
 export { TaskTimeoutError } from './errors/task-timeout.error.js';
+export { TransactionRolledBackError } from './errors/transaction-rolled-back.error.js';
 export { ValidationError } from './errors/validation.error.js';
 export { WorkerShutdownError } from './errors/worker-shutdown.error.js';

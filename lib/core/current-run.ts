@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { Task } from './task.js';
 
 /** What {@link TaskContext} shows of the run that is under way. */
@@ -9,4 +10,6 @@ export interface CurrentRun {
   progress(value: unknown): void;
   log(line: string): void;
   snooze(delay: number): void;
+  complete(manager: EntityManager, value: unknown): Promise<void>;
+  fence(manager: EntityManager): Promise<void>;
 }

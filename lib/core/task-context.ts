@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityManager } from 'typeorm';
 import { ValidationError } from '../errors/validation.error.js';
 import type { CurrentRun } from './current-run.js';
 import { parseDuration, type Duration } from './duration.js';
@@ -11,7 +12,7 @@ import type { Task } from './task.js';
  * through every `await`, so methods keep their plain signature.
  *
  * Outside a run, as in a unit test that calls the method directly, `signal` never aborts,
- * `attempt` is 1, `progress` and `log` do nothing; only `task` throws.
+ * `attempt` is 1, `progress` and `log` do nothing; `task`, `complete` and `fence` throw.
  *
  * @publicApi
  */
@@ -29,13 +30,7 @@ export class TaskContext {
    * @throws ValidationError outside a run.
    */
   get task(): Task {
-    const run = this.storage.getStore();
-    if (!run) {
-      throw new ValidationError(
-        'TaskContext.task was read outside a task. Check TaskContext.active first.',
-      );
-    }
-    return run.task;
+    return this.runFor('task was read').task;
   }
 
   /** Number of this attempt, from 1. */
@@ -87,6 +82,51 @@ export class TaskContext {
     }
     this.storage.getStore()?.snooze(delay);
     throw new Snooze(delay);
+  }
+
+  /**
+   * Completes the task inside a transaction of the handler: what else is written in it and the
+   * completion become true together, or not at all. Call it last in the transaction; what the
+   * handler returns or throws after the commit changes nothing any more. After a rollback it may
+   * be called again in another transaction.
+   *
+   * @example
+   * await dataSource.transaction(async (manager) => {
+   *   await manager.insert(Payment, payment);
+   *   await run.complete(manager, payment.id);
+   * });
+   *
+   * @param manager the one that `dataSource.transaction()` passes; its DataSource leads to the
+   * database of the tasks.
+   * @param value what the task resolves to. @default undefined
+   * @throws LeaseLostError when the task was handed on: let it through, so that the transaction
+   * rolls back.
+   * @throws SerializationError when the value cannot be kept; ValidationError for a manager
+   * through which the tasks cannot be reached, for a second call, after `snooze` and outside a run.
+   */
+  async complete(manager: EntityManager, value?: unknown): Promise<void> {
+    await this.runFor('complete was called').complete(manager, value);
+  }
+
+  /**
+   * Keeps the task from being handed on before the transaction has ended, so that a run that is
+   * too late cannot commit. On SQLite it takes the write lock of the file: call it first.
+   *
+   * @throws LeaseLostError when the task was handed on already: let it through, so that the
+   * transaction rolls back.
+   * @throws ValidationError for a manager through which the tasks cannot be reached, and outside a
+   * run.
+   */
+  async fence(manager: EntityManager): Promise<void> {
+    await this.runFor('fence was called').fence(manager);
+  }
+
+  private runFor(what: string): CurrentRun {
+    const run = this.storage.getStore();
+    if (run) return run;
+    throw new ValidationError(
+      `TaskContext.${what} outside a task. Check TaskContext.active first.`,
+    );
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { Duration } from '../core/duration.js';
 import type { Backoff } from '../core/retry-policy.js';
 
@@ -25,4 +26,10 @@ export interface EnqueueOptions {
   id?: string;
   /** Up to 32 strings to recognise the task by; not passed to the handler's arguments. */
   meta?: Record<string, string>;
+  /**
+   * Write the task in the transaction of this EntityManager of TypeORM, whose DataSource leads to
+   * the database of the tasks: it exists if and when that commits. `null`: in none, even where
+   * `forRoot({ transactions })` finds one. @default that of `transactions`, else none
+   */
+  manager?: EntityManager | null;
 }

@@ -15,6 +15,7 @@ const CHECKS = {
 export interface BulkPlan {
   readonly chunkSize: number;
   readonly onChunk: ((ids: string[]) => void) | undefined;
+  readonly manager: EnqueuePlan['manager'];
   /** What holds for the task of these arguments. */
   readonly planOf: (args: unknown, index: number) => EnqueuePlan;
 }
@@ -36,6 +37,7 @@ export function planBulk(label: string, options: EnqueueManyOptions = {}): BulkP
   return {
     chunkSize: given.chunkSize ?? 1000,
     onChunk: given.onChunk,
+    manager: plan.manager,
     planOf: idOf ? planOf : () => plan,
   };
 }

@@ -1,8 +1,15 @@
+import type { EntityManager } from 'typeorm';
 import { MAX_DURATION } from '../core/duration.js';
 import { check } from '../core/option-checks.js';
-import { readOptions } from '../core/option-reader.js';
+import { readOptions, type OptionCheck } from '../core/option-reader.js';
 import { ValidationError } from '../errors/validation.error.js';
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
+
+/** What kind of object it is the store can tell, which also knows which ones lead to it. */
+const manager: OptionCheck<EntityManager | null> = {
+  parse: (value) => (typeof value === 'object' ? (value as EntityManager | null) : undefined),
+  remedy: 'the EntityManager that dataSource.transaction() passes to its callback, or null',
+};
 
 const CHECKS = {
   eta: check.date(),
@@ -14,6 +21,7 @@ const CHECKS = {
   timeout: check.duration(1),
   id: check.name(),
   meta: check.stringMap(32, 1000),
+  manager,
 };
 
 /** Enqueue options, read once however many tasks they are for. */
@@ -27,6 +35,8 @@ export interface EnqueuePlan {
   readonly timeout: number | null;
   readonly backoff: string | null;
   readonly meta: string | null;
+  /** Null: in no transaction of the application; undefined: in the one that is under way. */
+  readonly manager: EntityManager | null | undefined;
 }
 
 const PLAIN: EnqueuePlan = {
@@ -39,6 +49,7 @@ const PLAIN: EnqueuePlan = {
   timeout: null,
   backoff: null,
   meta: null,
+  manager: undefined,
 };
 
 /** @throws ValidationError that names the option, the value and the remedy. */
@@ -67,5 +78,6 @@ export function planEnqueue(label: string, options: EnqueueOptions | undefined):
     timeout: given.timeout ?? null,
     backoff: given.backoff ? JSON.stringify(given.backoff) : null,
     meta: given.meta ? JSON.stringify(given.meta) : null,
+    manager: given.manager,
   };
 }

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
+import type { EntityManager } from 'typeorm';
 import type { Backend } from '../core/backend.js';
-import { isBulkBackend } from '../core/capabilities/bulk-backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
 import { isCountingBackend, type TaskCounts } from '../core/capabilities/counting-backend.js';
@@ -17,8 +16,9 @@ import { HandlerRegistry } from '../core/registry.js';
 import type { Result } from '../core/result.js';
 import type { Serializer } from '../core/serializer.js';
 import { showValue } from '../core/show-value.js';
+import type { TaskExplanation } from '../core/task-explanation.js';
 import { toResult, toTask } from '../core/task-view.js';
-import type { NewTask, Task, TaskStatus } from '../core/task.js';
+import type { Task, TaskStatus } from '../core/task.js';
 import type { WorkerInfo } from '../core/worker-info.js';
 import { toWorkerInfo } from '../core/worker-view.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
@@ -28,12 +28,14 @@ import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.inte
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
 import { planBulk } from './bulk-plan.js';
 import { chunks } from './chunks.js';
-import { planEnqueue } from './enqueue-plan.js';
+import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
 import { readTimeout } from './read-timeout.js';
 import { ResultWaiter } from './result-waiter.js';
 import { TaskDrafter } from './task-drafter.js';
+import { TaskExplainer } from './task-explainer.js';
 import { TaskHandle } from './task-handle.js';
 import { createTaskProxy, type TaskProxy } from './task-proxy.js';
+import { TaskStore } from './task-store.js';
 import { TaskTargets } from './task-target.js';
 
 /**
@@ -51,6 +53,8 @@ export interface TaskQueueParts {
   readonly plugins?: readonly Plugin[];
   /** @default that of the backend, else of this machine */
   readonly clock?: Clock;
+  /** The manager of the transaction that is under way where it is called. @default none */
+  readonly transaction?: () => EntityManager | undefined;
 }
 
 /**
@@ -63,15 +67,17 @@ export class TaskQueue {
   private readonly codec: PayloadCodec;
   private readonly targets: TaskTargets;
   private readonly drafter: TaskDrafter;
+  private readonly store: TaskStore;
   private readonly results: ResultWaiter;
 
-  constructor(parts: TaskQueueParts) {
+  constructor(private readonly parts: TaskQueueParts) {
     const { backend, serializer = new DefaultSerializer() } = parts;
     const clock = parts.clock ?? clockOf(backend);
     this.backend = backend;
     this.codec = new PayloadCodec(serializer);
     this.targets = new TaskTargets(parts.registry ?? new HandlerRegistry());
     this.drafter = new TaskDrafter(this.codec, clock, parts.plugins ?? []);
+    this.store = new TaskStore(backend, this.codec);
     this.results = new ResultWaiter(backend);
   }
 
@@ -100,9 +106,10 @@ export class TaskQueue {
   async enqueue(...call: unknown[]): Promise<TaskHandle> {
     const [target, args = [], options] = this.targets.readCall(call);
     const plan = planEnqueue(`enqueue of ${target.name}`, options as EnqueueOptions | undefined);
+    const manager = this.managerFor(plan);
     const draft = this.drafter.draft(target, args, plan);
     const task = draft instanceof Promise ? await draft : draft;
-    await this.store([task]);
+    await this.store.put([task], manager);
     return new TaskHandle(task.id, this);
   }
 
@@ -150,13 +157,14 @@ export class TaskQueue {
     if (!isIterable(argsOfEach)) {
       throw refuse(`${label}: give an iterable of argument arrays.`, 'args', argsOfEach);
     }
+    const manager = this.managerFor(bulk);
     let stored = 0;
     for await (const chunk of chunks(argsOfEach, bulk.chunkSize)) {
       const first = stored;
       const tasks = await this.drafter.draftAll(target, chunk, (args, i) =>
         bulk.planOf(args, first + i),
       );
-      await this.store(tasks);
+      await this.store.put(tasks, manager);
       stored += tasks.length;
       bulk.onChunk?.(tasks.map((task) => task.id));
     }
@@ -266,31 +274,27 @@ export class TaskQueue {
     return (await backend.listWorkers()).map(toWorkerInfo);
   }
 
+  /**
+   * Why a task is not running, or what became of it: `reason` for programs, `text` for people.
+   * A look at one moment, for a person who asks; not something to poll.
+   *
+   * @example
+   * const why = await queue.explain(id);
+   * if (why.state === 'waiting' && why.reason === 'no-worker') alert(why.text);
+   *
+   * @throws TaskNotFoundError when there is no such task, BackendError when the store cannot tell.
+   */
+  async explain(taskId: string): Promise<TaskExplanation> {
+    return new TaskExplainer(this.backend).explain(taskId);
+  }
+
   /** Ends every wait for a result; the backend is closed by whoever opened it. */
   close(): void {
     this.results.close(new QueueClosedError('wait for a result'));
   }
 
-  private store(tasks: NewTask[]): Promise<void> {
-    return this.storeAll(tasks).catch(async (error: unknown) => {
-      // An encrypting serializer never writes the same text twice: compare what it means.
-      if (!(error instanceof ValidationError) || error.option !== 'id') throw error;
-      const known = await Promise.all(tasks.map((task) => this.isStored(task)));
-      if (!known.includes(true)) throw error;
-      await this.storeAll(tasks.filter((_, i) => !known[i]));
-    });
-  }
-
-  private async storeAll(tasks: NewTask[]): Promise<void> {
-    if (tasks.length === 1) return this.backend.enqueueTask(tasks[0]!);
-    if (isBulkBackend(this.backend)) return this.backend.enqueueTasks(tasks);
-    await Promise.all(tasks.map((task) => this.backend.enqueueTask(task)));
-  }
-
-  private async isStored({ id, name, payload }: NewTask): Promise<boolean> {
-    const stored = await this.backend.getTask(id);
-    if (stored?.name !== name) return false;
-    return isDeepStrictEqual(this.codec.decode(stored.payload), this.codec.decode(payload));
+  private managerFor({ manager }: Pick<EnqueuePlan, 'manager'>): EntityManager | undefined {
+    return manager === undefined ? this.parts.transaction?.() : (manager ?? undefined);
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../core/backend.js';
+import { isTransactionalBackend } from '../core/capabilities/transactional-backend.js';
 import type { SitqLogger } from '../core/logger.js';
 import type { Outcome } from '../core/outcome.js';
 import type { PayloadCodec } from '../core/payload-codec.js';
@@ -47,10 +48,26 @@ export class Settler {
    * @throws LeaseLostError
    */
   async store(task: ReservedTask, outcome: StorableOutcome): Promise<boolean> {
+    const stored = await this.insist(task, () => this.write(task, outcome).then(() => true));
+    return stored ?? false;
+  }
+
+  /**
+   * Whether a handler has completed its task in a transaction of its own. Asks until the store can
+   * tell; undefined when it never can.
+   *
+   * @throws LeaseLostError when the task is neither completed nor held by this run any more.
+   */
+  async isCompleted(task: ReservedTask): Promise<boolean | undefined> {
+    const { backend } = this;
+    if (!isTransactionalBackend(backend)) return false;
+    return this.insist(task, () => backend.isCompleted(task.id, task.lease));
+  }
+
+  private async insist<T>(task: ReservedTask, work: () => Promise<T>): Promise<T | undefined> {
     for (let round = 0; ; round += 1) {
       try {
-        await this.write(task, outcome);
-        return true;
+        return await work();
       } catch (error) {
         if (error instanceof LeaseLostError) throw error;
         const final = FINAL.some((kind) => error instanceof kind);
@@ -59,7 +76,7 @@ export class Settler {
             `The outcome of task ${task.id} is not stored${final ? '' : ' yet'}: ${textOf(error)}`,
           );
         }
-        if (final) return false;
+        if (final) return undefined;
       }
       const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);
       await sleep(pause, undefined, { ref: false });

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { LogLine, Report } from '../core/capabilities/journaling-backend.js';
 import type { CurrentRun } from '../core/current-run.js';
 import type { Handler } from '../core/handler.js';
@@ -7,11 +8,21 @@ import { toTask } from '../core/task-view.js';
 import type { ReservedTask, Task } from '../core/task.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { SerializationError } from '../errors/serialization.error.js';
+import type { RunTransactions } from './run-transactions.js';
+import type { StorableOutcome } from './settler.js';
 
 const MAX_LINE_BYTES = 8 * 1024;
 const MAX_PROGRESS_BYTES = 64 * 1024;
 /** Lines that wait to be written; a handler that logs faster loses the oldest. */
 const MAX_PENDING_LINES = 1000;
+
+/** What the runs of a worker share. */
+export interface TaskRunParts {
+  readonly workerId: string;
+  readonly codec: PayloadCodec;
+  readonly transactions: RunTransactions;
+  readonly onReport: (run: TaskRun) => void;
+}
 
 /** One attempt at one task while its handler runs. */
 export class TaskRun implements CurrentRun {
@@ -23,6 +34,10 @@ export class TaskRun implements CurrentRun {
   stuck = false;
   /** The outcome is stored although the handler still runs. */
   concluded = false;
+  /** What the handler stored in a transaction of its own, which may yet roll back. */
+  completion: (StorableOutcome & { kind: 'completed' }) | undefined;
+  /** Each resolves when such a transaction has ended. */
+  readonly joined: Promise<void>[] = [];
 
   private controller: AbortController | undefined;
   private view: Task | undefined;
@@ -32,10 +47,8 @@ export class TaskRun implements CurrentRun {
   constructor(
     readonly reserved: ReservedTask,
     readonly handler: Handler,
-    private readonly workerId: string,
-    private readonly codec: PayloadCodec,
     private readonly startedAt: number,
-    private readonly onReport: (run: TaskRun) => void,
+    private readonly parts: TaskRunParts,
   ) {}
 
   get task(): Task {
@@ -43,13 +56,13 @@ export class TaskRun implements CurrentRun {
       {
         ...this.reserved,
         status: 'running',
-        workerId: this.workerId,
+        workerId: this.parts.workerId,
         cancelRequestedAt: null,
         startedAt: this.startedAt,
         finishedAt: null,
         progress: null,
       },
-      this.codec,
+      this.parts.codec,
     );
     return this.view;
   }
@@ -87,8 +100,16 @@ export class TaskRun implements CurrentRun {
     this.snoozeDelay = delay;
   }
 
+  complete(manager: EntityManager, value: unknown): Promise<void> {
+    return this.parts.transactions.complete(this, manager, value);
+  }
+
+  fence(manager: EntityManager): Promise<void> {
+    return this.parts.transactions.fence(this, manager);
+  }
+
   progress(value: unknown): void {
-    const text = this.codec.encode('progress', value);
+    const text = this.parts.codec.encode('progress', value);
     if (Buffer.byteLength(text) > MAX_PROGRESS_BYTES) {
       throw new SerializationError(
         `progress takes more than ${MAX_PROGRESS_BYTES} bytes. Report something smaller.`,
@@ -96,7 +117,7 @@ export class TaskRun implements CurrentRun {
       );
     }
     this.pendingProgress = text;
-    this.onReport(this);
+    this.parts.onReport(this);
   }
 
   log(line: string): void {
@@ -107,7 +128,7 @@ export class TaskRun implements CurrentRun {
       line: safeText(String(line), MAX_LINE_BYTES),
     });
     if (this.pendingLines.length > MAX_PENDING_LINES) this.pendingLines.shift();
-    this.onReport(this);
+    this.parts.onReport(this);
   }
 
   /** What was reported since the last time, or undefined. */

@@ -9,6 +9,7 @@ import { toStoredError } from '../core/stored-error.js';
 import { textOf } from '../core/text-of.js';
 import type { TaskContext } from '../core/task-context.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
+import { TransactionRolledBackError } from '../errors/transaction-rolled-back.error.js';
 import { lastValueOf } from './observable-result.js';
 import type { Reporter } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
@@ -54,6 +55,7 @@ export class TaskRunner {
     } catch (error) {
       end = { kind: 'threw', error };
     }
+    if (run.joined.length > 0) await Promise.all(run.joined);
     stopWatching?.();
     this.parts.observer.ended(run);
     if (run.stuck) this.noteUnstuck(run);
@@ -64,13 +66,49 @@ export class TaskRunner {
   async conclude(run: TaskRun, end: RunEnd): Promise<void> {
     this.parts.reporter.flush(run);
     run.concluded = true;
-    const outcome = this.parts.settler.toStorable(this.decide(run, end));
     try {
-      if (await this.parts.settler.store(run.reserved, outcome)) await this.tell(run, outcome);
+      const outcome = await this.settle(run, end);
+      if (outcome) await this.tell(run, outcome);
     } catch {
       this.parts.observer.refused(run);
     }
     this.parts.observer.settled(run);
+  }
+
+  /** Resolves to what is stored now, or undefined when nothing can be. */
+  private async settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+    if (run.joined.length > 0) await Promise.all(run.joined);
+    if (run.completion) return this.settleJoined(run, run.completion, end);
+    return this.store(run, end);
+  }
+
+  private async store(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+    const { settler } = this.parts;
+    const outcome = settler.toStorable(this.decide(run, end));
+    return (await settler.store(run.reserved, outcome)) ? outcome : undefined;
+  }
+
+  /** The handler has completed its task in a transaction: only the store knows if it committed. */
+  private async settleJoined(
+    run: TaskRun,
+    completion: StorableOutcome,
+    end: RunEnd,
+  ): Promise<StorableOutcome | undefined> {
+    const { id, name } = run.reserved;
+    const completed = await this.parts.settler.isCompleted(run.reserved);
+    if (completed === undefined) return undefined;
+    if (completed) {
+      if (end.kind !== 'returned') {
+        const late = end.kind === 'threw' ? textOf(end.error) : 'a snooze';
+        this.parts.logger.warn(
+          `Task ${name} ${id} was completed in a transaction; how its run ended afterwards changes ` +
+            `nothing: ${late}`,
+        );
+      }
+      return completion;
+    }
+    const error = new TransactionRolledBackError(id);
+    return this.store(run, end.kind === 'returned' ? { kind: 'threw', error } : end);
   }
 
   private readonly call = (run: TaskRun): unknown => {

@@ -29,10 +29,11 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { LoopLag } from './loop-lag.js';
 import { PluginTicker } from './plugin-ticker.js';
 import { Reporter } from './reporter.js';
+import { RunTransactions } from './run-transactions.js';
 import type { RunObserver } from './run-observer.js';
 import { Settler } from './settler.js';
 import { Slots } from './slots.js';
-import { TaskRun } from './task-run.js';
+import { TaskRun, type TaskRunParts } from './task-run.js';
 import { TaskRunner } from './task-runner.js';
 import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
 import { within } from './within.js';
@@ -100,6 +101,7 @@ export class Worker implements RunObserver {
   private readonly context: TaskContext;
   private readonly bell = new Bell();
   private readonly reporter: Reporter;
+  private readonly runParts: TaskRunParts;
   private readonly runner: TaskRunner;
   private readonly ticker: PluginTicker;
   private readonly loopLag = new LoopLag();
@@ -126,6 +128,12 @@ export class Worker implements RunObserver {
     this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
     this.slots = new Slots(this.settings.concurrency, []);
     this.reporter = new Reporter(backend, logger, this);
+    this.runParts = {
+      workerId: this.id,
+      codec: this.codec,
+      transactions: new RunTransactions(backend, this.codec),
+      onReport: this.reporter.add,
+    };
     this.ticker = new PluginTicker(plugins, clock, logger);
     this.runner = new TaskRunner({
       clock,
@@ -243,8 +251,7 @@ export class Worker implements RunObserver {
       void this.handBack(reserved);
       return;
     }
-    const now = this.clock.now();
-    const run = new TaskRun(reserved, handler, this.id, this.codec, now, this.reporter.add);
+    const run = new TaskRun(reserved, handler, this.clock.now(), this.runParts);
     this.slots.take(run);
     void this.runner.run(run);
   }

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { Backend, type ReserveRequest, type StatusChange } from '../../core/backend.js';
 import type { BulkBackend } from '../../core/capabilities/bulk-backend.js';
 import type { CancellingBackend } from '../../core/capabilities/cancelling-backend.js';
@@ -17,6 +17,11 @@ import type {
 } from '../../core/capabilities/leasing-backend.js';
 import type { PeekingBackend } from '../../core/capabilities/peeking-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
+import type {
+  JoinedTransaction,
+  StoredContent,
+  TransactionalBackend,
+} from '../../core/capabilities/transactional-backend.js';
 import type { BackendChange, WakingBackend } from '../../core/capabilities/waking-backend.js';
 import type {
   StoredWorker,
@@ -30,6 +35,7 @@ import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
 import { textOf } from '../../core/text-of.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
+import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
 import type { Dialect } from './dialect/dialect.js';
@@ -39,6 +45,7 @@ import { GroupCommit } from './group-commit.js';
 import { Migrator } from './migrator.js';
 import { openDataSource } from './open-data-source.js';
 import { readStoreSettings } from './store-settings.js';
+import { Joiner } from './transactions/joiner.js';
 import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
 import type { Ring } from './waker.js';
 import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
@@ -69,6 +76,7 @@ export class TypeOrmBackend
     LeasingBackend,
     PeekingBackend,
     PruningBackend,
+    TransactionalBackend,
     WakingBackend,
     WorkerListingBackend
 {
@@ -79,6 +87,7 @@ export class TypeOrmBackend
 
   private readonly dialect: Dialect;
   private readonly commits: Readonly<Record<WriteKind, GroupCommit>>;
+  private readonly joiner: Joiner;
   private readonly listeners = new Set<(change: BackendChange) => void>();
   private readonly migrate: boolean;
   private readonly logger: SitqLogger | undefined;
@@ -100,12 +109,13 @@ export class TypeOrmBackend
     this.clock = this.dialect.clock;
     this.database = this.dialect.place;
     this.commits = this.createCommits();
+    this.joiner = new Joiner(this.dialect);
   }
 
   private createCommits(): Record<WriteKind, GroupCommit> {
     const commits: Partial<Record<WriteKind, GroupCommit>> = {};
-    for (const kinds of this.dialect.groups) {
-      const commit = new GroupCommit(this.dialect, (batch) => this.announce(batch));
+    for (const { kinds, parallel } of this.dialect.groups) {
+      const commit = new GroupCommit(this.dialect, parallel, (batch) => this.announce(batch));
       for (const kind of kinds) commits[kind] = commit;
     }
     return commits as Record<WriteKind, GroupCommit>;
@@ -205,6 +215,50 @@ export class TypeOrmBackend
     return this.write('prune tasks', 'prune', { endedBefore, most });
   }
 
+  checkManager(manager: EntityManager): Promise<void> {
+    return this.join('check a manager', () => this.joiner.check(manager));
+  }
+
+  enqueueTasksIn(
+    manager: EntityManager,
+    tasks: readonly NewTask[],
+    isSame: (stored: StoredContent, task: NewTask) => boolean,
+  ): Promise<void> {
+    const onStored = () => {
+      this.dialect.joinedEnqueue(tasks);
+      this.tell({ kind: 'enqueued' });
+    };
+    return this.join('enqueue', () => this.joiner.enqueue(manager, tasks, isSame, onStored));
+  }
+
+  completeIn(
+    manager: EntityManager,
+    taskId: string,
+    lease: number,
+    value: string | null,
+  ): Promise<JoinedTransaction> {
+    const onEnd = () => this.tell({ kind: 'settled', taskIds: [taskId] });
+    return this.join('complete a task', () =>
+      this.joiner.complete(manager, taskId, lease, value, onEnd),
+    );
+  }
+
+  fenceIn(manager: EntityManager, taskId: string, lease: number): Promise<JoinedTransaction> {
+    return this.join('fence a run', () => this.joiner.fence(manager, taskId, lease));
+  }
+
+  async isCompleted(taskId: string, lease: number): Promise<boolean> {
+    const task = await this.getTask(taskId);
+    this.joiner.forget(taskId, lease);
+    if (task?.lease === lease && task.status === 'running') return false;
+    this.dialect.joinedEnd(taskId, lease);
+    if (task?.lease !== lease || task.status !== 'completed') {
+      throw new LeaseLostError(taskId, lease);
+    }
+    this.tell({ kind: 'settled', taskIds: [taskId] }); // the commit itself may have gone unheard
+    return true;
+  }
+
   onChange(listener: (change: BackendChange) => void): () => void {
     this.listeners.add(listener);
     this.dialect.waker?.listen((change) => this.emit(change));
@@ -246,6 +300,17 @@ export class TypeOrmBackend
     return this.commits[kind].add(kind, input);
   }
 
+  /** In a transaction of the application: after `close` nobody would hear of its commit. */
+  private async join<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    if (this.closing) throw new QueueClosedError(operation);
+    return this.read(operation, () =>
+      work().catch((error: unknown) => {
+        // TypeORM's own error has the arguments of the task in it.
+        throw error instanceof QueryFailedError ? error.driverError : error;
+      }),
+    );
+  }
+
   private async read<T>(operation: string, work: () => Promise<T>): Promise<T> {
     if (!this.dataSource) throw new QueueClosedError(operation);
     try {
@@ -269,6 +334,13 @@ export class TypeOrmBackend
   /** An insert that shares its commit with claims is announced before it. */
   private wasAnnounced(batch: WriteBatch): boolean {
     return this.commits.insert === this.commits.claim && !requeues(batch);
+  }
+
+  /** Tells this process and the others what was committed otherwise than by a batch. */
+  private tell(change: BackendChange & { kind: Ring }): void {
+    if (this.closing) return;
+    this.dialect.waker?.ring(new Set([change.kind]));
+    this.emit(change);
   }
 
   /** A listener that fails must not make a commit look failed. */

@@ -30,7 +30,8 @@ export interface Report {
  */
 export interface JournalingBackend {
   /**
-   * @throws LeaseLostError when the lease is not the current one; nothing changes.
+   * @throws LeaseLostError when the lease is not the current one; nothing changes. The lease that
+   * has completed the task may still report.
    * @throws TaskNotFoundError when there is no such task.
    */
   storeReport(taskId: string, report: Report): Promise<void>;

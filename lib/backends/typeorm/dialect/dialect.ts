@@ -5,11 +5,19 @@ import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
 import type { StoredWorker } from '../../../core/capabilities/worker-listing-backend.js';
 import type { Clock } from '../../../core/clock.js';
 import type { StoredResult } from '../../../core/result.js';
-import type { StoredTask } from '../../../core/task.js';
+import type { NewTask, StoredTask } from '../../../core/task.js';
 import type { BackendError } from '../../../errors/backend.error.js';
 import type { SchemaTraits } from '../schema-traits.js';
 import type { Waker } from '../waker.js';
 import type { WriteBatch, WriteKind } from '../write-batch.js';
+import type { JoinedWrites } from './joined-writes.js';
+
+/** Kinds of writes that share a batch. */
+export interface CommitGroup {
+  readonly kinds: readonly WriteKind[];
+  /** How many batches of the group may be on their way at a time. */
+  readonly parallel: number;
+}
 
 /**
  * What differs between the databases, and nothing else. `TypeOrmBackend` turns calls into batches
@@ -32,7 +40,7 @@ export interface Dialect {
    * Kinds of writes that share a batch; batches of different groups are applied side by side.
    * Every kind is in one group.
    */
-  readonly groups: readonly (readonly WriteKind[])[];
+  readonly groups: readonly CommitGroup[];
 
   /** Options of the DataSource that the backend opens for itself. */
   dataSourceOptions(): DataSourceOptions;
@@ -52,6 +60,13 @@ export interface Dialect {
    * given again.
    */
   commit(batch: WriteBatch): Promise<void> | void;
+
+  /** What is written in transactions of the application, beside any batch. */
+  readonly joined: JoinedWrites;
+  /** Tasks were committed in such a transaction. */
+  joinedEnqueue(tasks: readonly NewTask[]): void;
+  /** A run of this process ended in one. */
+  joinedEnd(taskId: string, lease: number): void;
 
   findTask(taskId: string): Promise<StoredTask | null>;
   findResult(taskId: string): Promise<StoredResult | null>;

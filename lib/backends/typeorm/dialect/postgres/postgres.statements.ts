@@ -25,6 +25,8 @@ const RESERVED = `t.seq, t.id, t.name, t.queue, t.payload, t.priority, t.eta, t.
  */
 const HELD = `SELECT h.ctid AS at, h.seq FROM {task} h
   WHERE h.id = u.id AND h.lease = u.lease AND h.status = 'running' OFFSET 0`;
+/** A run that has completed its task in a transaction of its handler may go on to report. */
+const REPORTING = HELD.replace(`= 'running'`, `IN ('running', 'completed')`);
 
 /** $1..$5: id, lease, status, result, error of each. */
 const SETTLED = `settled AS (
@@ -176,7 +178,7 @@ export function postgresStatements(names: TableNames) {
     report: `WITH held AS (
         SELECT h.seq, u.id, u.lease, u.progress
         FROM unnest($1::text[], $2::int[], $3::text[]) AS u(id, lease, progress)
-        CROSS JOIN LATERAL (${HELD}) h
+        CROSS JOIN LATERAL (${REPORTING}) h
       ), kept AS (
         INSERT INTO {progress} (task_seq, value)
         SELECT seq, progress FROM held WHERE progress IS NOT NULL

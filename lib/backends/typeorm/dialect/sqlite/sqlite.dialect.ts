@@ -21,6 +21,7 @@ import type { Dialect } from '../dialect.js';
 import { storedWorker } from '../stored-worker.js';
 import { Doorbell } from './doorbell.js';
 import { SqliteClaim } from './sqlite.claim.js';
+import { SqliteJoinedWrites } from './sqlite.joined-writes.js';
 import { sqliteSchema } from './sqlite.schema.js';
 import { prepareStatements, type SqliteStatements } from './sqlite.statements.js';
 import { SqliteWrites } from './sqlite.writes.js';
@@ -48,7 +49,8 @@ export class SqliteDialect implements Dialect {
   readonly schema: SchemaTraits;
   readonly migrationTransaction = 'none';
   readonly waker: Doorbell | null;
-  readonly groups = [WRITE_KINDS];
+  readonly joined: SqliteJoinedWrites;
+  readonly groups = [{ kinds: WRITE_KINDS, parallel: 1 }];
 
   constructor(
     private readonly settings: StoreSettings,
@@ -58,6 +60,7 @@ export class SqliteDialect implements Dialect {
     const { database } = settings.connection as unknown as { database: string };
     this.place = database === ':memory:' ? database : resolve(database);
     this.schema = sqliteSchema(settings.tablePrefix);
+    this.joined = new SqliteJoinedWrites(this.place, this.schema.names, clock);
     this.waker = database === ':memory:' ? null : new Doorbell(`${this.place}-doorbell`, logger);
   }
 
@@ -163,6 +166,14 @@ export class SqliteDialect implements Dialect {
     if (this.synchronous === level) return;
     this.db.pragma(`synchronous = ${level}`);
     this.synchronous = level;
+  }
+
+  joinedEnqueue(): void {
+    // A claim looks at the file: what is committed is there.
+  }
+
+  joinedEnd(): void {
+    // Nothing is remembered of what runs.
   }
 
   async findTask(taskId: string): Promise<StoredTask | null> {

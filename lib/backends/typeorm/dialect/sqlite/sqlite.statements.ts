@@ -132,7 +132,10 @@ export function prepareStatements(db: Database, names: TableNames) {
     ),
     status: sql<[string], string>('SELECT status FROM {task} WHERE id = ?').pluck(),
 
-    heldSeq: sql<[string, number], number>(`SELECT seq FROM {task} WHERE ${HELD}`).pluck(),
+    // A run that has completed its task in a transaction of its handler may go on to report.
+    reportingSeq: sql<[string, number], number>(
+      `SELECT seq FROM {task} WHERE id = ? AND lease = ? AND status IN ('running', 'completed')`,
+    ).pluck(),
     setProgress: sql<[number, string]>(
       `INSERT INTO {progress} (task_seq, value) VALUES (?, ?)
        ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value`,

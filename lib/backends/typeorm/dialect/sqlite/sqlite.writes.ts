@@ -130,7 +130,7 @@ export class SqliteWrites implements Apply {
   };
 
   readonly report = ({ taskId, report }: WriteKinds['report']['input']): void => {
-    const seq = this.statements.heldSeq.get(taskId, report.lease);
+    const seq = this.statements.reportingSeq.get(taskId, report.lease);
     if (seq === undefined) return this.must({ changes: 0 }, taskId, report.lease);
     if (report.progress !== undefined) this.statements.setProgress.run(seq, report.progress);
     if (report.lines?.length) {
