@@ -40,6 +40,10 @@ import { within } from './within.js';
 
 /** Aborted handlers have a fifth of the shutdown timeout, at most so many ms, to come to an end. */
 const LONGEST_ABORT = 2000;
+/** From so many slots on a claim takes half of them at most... */
+const MANY_SLOTS = 100;
+/** ...or so many. */
+const MOST_PER_CLAIM = 500;
 /** How long the last writes of a shutdown may take, in ms. */
 const LAST_WRITES = 1000;
 
@@ -198,10 +202,10 @@ export class Worker implements RunObserver {
 
   private async claimAndRun(): Promise<void> {
     while (this.state === 'running') {
-      const { free } = this.slots;
-      const tasks = free > 0 ? await this.reserve(free) : [];
+      const most = Math.min(this.slots.free, largestClaim(this.settings.concurrency));
+      const tasks = most > 0 ? await this.reserve(most) : [];
       for (const task of tasks) this.runTask(task);
-      if (tasks.length < free || free === 0) await this.rest();
+      if (tasks.length < most || most === 0) await this.rest();
     }
   }
 
@@ -380,4 +384,14 @@ export class Worker implements RunObserver {
       concurrency,
     };
   }
+}
+
+/**
+ * With many slots the tasks come in two waves, so that one is claimed while the other runs and is
+ * settled; and two workers share what there is.
+ */
+function largestClaim(concurrency: number): number {
+  return concurrency < MANY_SLOTS
+    ? concurrency
+    : Math.min(MOST_PER_CLAIM, Math.ceil(concurrency / 2));
 }

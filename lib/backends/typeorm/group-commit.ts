@@ -9,18 +9,20 @@ const MOST_WRITES = 1000;
 
 /**
  * Collects the writes of one turn of the event loop into one transaction and answers each caller
- * after the commit, so that a hundred concurrent calls cost one fsync. While a batch is being
- * committed or tried again, the next one collects.
+ * after the commit, so that a hundred concurrent calls cost one fsync. While as many batches as may
+ * be are being committed or tried again, the next one collects.
  */
 export class GroupCommit {
   /** The first is the next to be committed, the last collects. */
   private batches = [new WriteBatch()];
   private collected = 0;
   private scheduled = false;
-  private committing: Promise<void> | null = null;
+  private readonly committing = new Set<Promise<void>>();
 
+  /** @param parallel how many batches may be on their way at a time */
   constructor(
     private readonly dialect: Dialect,
+    private readonly parallel: number,
     private readonly onCommitted: (batch: WriteBatch) => void,
   ) {}
 
@@ -37,8 +39,9 @@ export class GroupCommit {
 
   /** Resolves when all that was accepted is committed or refused. */
   async drain(): Promise<void> {
-    while (this.scheduled || this.committing) {
-      await (this.committing ?? new Promise((resolve) => setImmediate(resolve)));
+    while (this.scheduled || this.committing.size > 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all(this.committing);
     }
   }
 
@@ -53,14 +56,16 @@ export class GroupCommit {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.committing) return;
+    if (this.scheduled || this.committing.size >= this.parallel) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.committing = this.commit().finally(() => {
-        this.committing = null;
+      const committing = this.commit().finally(() => {
+        this.committing.delete(committing);
         if (this.collected > 0) this.schedule();
       });
+      this.committing.add(committing);
+      if (this.collected > 0) this.schedule();
     });
   }
 

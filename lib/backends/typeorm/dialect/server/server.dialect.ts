@@ -8,8 +8,8 @@ import type { NewTask, StoredTask } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { Waker } from '../../waker.js';
-import type { WriteBatch, WriteKind } from '../../write-batch.js';
-import type { Dialect } from '../dialect.js';
+import type { WriteBatch } from '../../write-batch.js';
+import type { CommitGroup, Dialect } from '../dialect.js';
 import type { JoinedWrites } from '../joined-writes.js';
 import { Claims } from './claims.js';
 import { ServerClock } from './server-clock.js';
@@ -31,11 +31,14 @@ export class ServerDialect implements Dialect {
   readonly joined: JoinedWrites;
   readonly clock = new ServerClock();
 
-  /** Enqueues wait for no worker, signs of life for neither. One connection each. */
-  readonly groups: readonly (readonly WriteKind[])[] = [
-    ['cancel', 'insert'],
-    ['report', 'settle', 'change', 'claim'],
-    ['register', 'renew', 'rescue', 'prune', 'retire'],
+  /**
+   * Enqueues wait for no worker, signs of life for neither. A worker's claim may be on its way
+   * while the ends of runs are stored: so the server and the handlers work at the same time.
+   */
+  readonly groups: readonly CommitGroup[] = [
+    { kinds: ['cancel', 'insert'], parallel: 1 },
+    { kinds: ['report', 'settle', 'change', 'claim'], parallel: 2 },
+    { kinds: ['register', 'renew', 'rescue', 'prune', 'retire'], parallel: 1 },
   ];
 
   private readonly claims: Claims;

@@ -38,6 +38,8 @@ export class ServerWrites {
   /** Ends of runs that may be stored although no reply came, as task and lease. */
   private readonly unsure = new Set<string>();
   private readonly sweeps = new Pace();
+  /** Reports on their way. */
+  private reporting: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly database: ServerDatabase,
@@ -45,7 +47,7 @@ export class ServerWrites {
   ) {}
 
   async apply(batch: WriteBatch): Promise<void> {
-    await this.together(batch.report, (writes) => this.report(writes));
+    await this.reportInTime(batch);
     const claim = batch.claim.find((write) => !write.decided);
     // The first claim shares its transaction with what was settled.
     if (claim) await this.settleAndClaim(batch.settle, claim);
@@ -62,6 +64,14 @@ export class ServerWrites {
       if (!write.decided) await this.settleAndClaim([], write);
     }
     await this.each(batch.retire, this.retire);
+  }
+
+  /** A run that another batch ends must have reported before: then it still holds its lease. */
+  private async reportInTime({ report }: WriteBatch): Promise<void> {
+    const own = this.together(report, (writes) => this.report(writes));
+    this.reporting = Promise.allSettled([this.reporting, own]);
+    await own;
+    await this.reporting;
   }
 
   private async each<K extends WriteKind>(
