@@ -53,6 +53,9 @@ export interface StatusChange {
  * @publicApi
  */
 export abstract class Backend {
+  /** How many claims of one worker may usefully be on their way at a time. @default 1 */
+  readonly parallelClaims: number = 1;
+
   /** Makes the store ready. Called once, before anything else. */
   abstract open(): Promise<void>;
 

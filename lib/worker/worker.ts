@@ -116,10 +116,14 @@ export class Worker implements RunObserver {
   /** How many claimed tasks have no stored outcome yet. */
   private unsettled = 0;
   private readonly idle = new Bell();
+  /** Rings when a claim brought as much as it asked for. */
+  private readonly plenty = new Bell();
+  /** Slots that claims on their way will fill. */
+  private claiming = 0;
   private slotFreed = false;
   private outage = false;
   private starting: Promise<void> | undefined;
-  private loop: Promise<void> | undefined;
+  private loop: Promise<unknown> | undefined;
   private stopping: Promise<void> | undefined;
   private stopListening: (() => void) | undefined;
 
@@ -192,7 +196,19 @@ export class Worker implements RunObserver {
       `Worker ${this.id} runs ${this.slots.capacities.size} handler(s), ${concurrency} task(s) at ` +
         `once, queues: ${queues?.join(', ') ?? 'all'}.`,
     );
-    this.loop = this.claimAndRun();
+    const loops = [this.claimAndRun()];
+    if (this.mayClaimBeside()) loops.push(this.claimBeside());
+    this.loop = Promise.all(loops);
+  }
+
+  /** Not where a handler has a limit, which two claims at a time could exceed together. */
+  private mayClaimBeside(): boolean {
+    const limits = [...this.slots.capacities.values()].map(({ free }) => free);
+    return (
+      this.parts.backend.parallelClaims > 1 &&
+      this.settings.concurrency >= MANY_SLOTS &&
+      limits.every((limit) => limit >= this.settings.concurrency)
+    );
   }
 
   /** Asked after an await, which the compiler takes for no change. */
@@ -202,11 +218,29 @@ export class Worker implements RunObserver {
 
   private async claimAndRun(): Promise<void> {
     while (this.state === 'running') {
-      const most = Math.min(this.slots.free, largestClaim(this.settings.concurrency));
-      const tasks = most > 0 ? await this.reserve(most) : [];
-      for (const task of tasks) this.runTask(task);
-      if (tasks.length < most || most === 0) await this.rest();
+      if (await this.claimOnce()) this.plenty.ring();
+      else await this.rest();
     }
+    this.plenty.ring();
+  }
+
+  /** As long as there is plenty, a second claim is on its way while the first one's tasks run. */
+  private async claimBeside(): Promise<void> {
+    while (this.state === 'running') {
+      if (!(await this.claimOnce())) await this.plenty.wait(Infinity);
+    }
+  }
+
+  /** @returns whether as many tasks came as were asked for. */
+  private async claimOnce(): Promise<boolean> {
+    const free = this.slots.free - this.claiming;
+    const most = Math.min(free, largestClaim(this.settings.concurrency));
+    if (most <= 0) return false;
+    this.claiming += most;
+    const tasks = await this.reserve(most);
+    this.claiming -= most;
+    for (const task of tasks) this.runTask(task);
+    return tasks.length === most;
   }
 
   private async reserve(maxTasks: number): Promise<ReservedTask[]> {

@@ -22,7 +22,7 @@ export class GroupCommit {
   /** @param parallel how many batches may be on their way at a time */
   constructor(
     private readonly dialect: Dialect,
-    private readonly parallel: number,
+    readonly parallel: number,
     private readonly onCommitted: (batch: WriteBatch) => void,
   ) {}
 

@@ -82,6 +82,7 @@ export class TypeOrmBackend
 {
   /** The database: absolute path of a file, `:memory:`, or host and name. */
   readonly database: string;
+  override readonly parallelClaims: number;
   /** By which tasks start: that of the server where there is one. */
   readonly clock: Clock;
 
@@ -109,6 +110,7 @@ export class TypeOrmBackend
     this.clock = this.dialect.clock;
     this.database = this.dialect.place;
     this.commits = this.createCommits();
+    this.parallelClaims = this.commits.claim.parallel;
     this.joiner = new Joiner(this.dialect);
   }
 
