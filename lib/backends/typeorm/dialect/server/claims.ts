@@ -2,6 +2,7 @@ import type { ReserveRequest } from '../../../../core/backend.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { stranger } from '../stranger.js';
+import { Holdings } from './holdings.js';
 import { Lanes, type Lane } from './lanes.js';
 import { Pace } from './pace.js';
 import type { ServerClock } from './server-clock.js';
@@ -28,13 +29,10 @@ const FRESH = 20;
 /** Claims tasks for the workers of this process. */
 export class Claims {
   readonly lanes = new Lanes();
+  readonly holdings = new Holdings();
   /** Workers registered through this backend: for these, a missing row means a lost lease. */
   readonly registered = new Set<string>();
 
-  /** Task ids with the lease under which this process got them, until it settles them. */
-  private readonly held = new Map<string, number>();
-  /** Workers whose last claim may have happened although no reply came. */
-  private readonly uncertain = new Set<string>();
   private surveying: Promise<void> | undefined;
   private readonly surveys = new Pace();
   /** Whether a wake-up came since the last survey. */
@@ -57,16 +55,6 @@ export class Claims {
     for (const task of tasks) this.lanes.added(task, now);
   }
 
-  /** The tasks that this process holds. */
-  heldIds(): string[] {
-    return [...this.held.keys()];
-  }
-
-  /** A run of this process is over, as far as the store is concerned. */
-  release(id: string, lease: number): void {
-    if (this.held.get(id) === lease) this.held.delete(id);
-  }
-
   /**
    * Settles and claims. What was settled is known even where nothing could be claimed.
    *
@@ -78,17 +66,17 @@ export class Claims {
     settlements: readonly Settlement[],
     onSettled: (ended: Ended) => Promise<void>,
   ): Promise<ReservedTask[]> {
-    if (this.uncertain.has(workerId)) {
-      const found = await this.recover(workerId);
-      if (found.length > 0) {
-        if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
-        return found;
-      }
-    }
-    if (this.surveys.endedAt === -Infinity) await this.survey();
     const settle = async () => {
       if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
     };
+    const found = await this.holdings.recover(workerId, request.maxTasks ?? 1, () =>
+      this.database.findHeld(workerId),
+    );
+    if (found.length > 0) {
+      await settle();
+      return found;
+    }
+    if (this.surveys.endedAt === -Infinity) await this.survey();
     let lanes = this.candidates(request);
     if (lanes.length === 0) await settle();
     let tasks = await this.take(workerId, request, lanes, settlements, onSettled);
@@ -103,7 +91,7 @@ export class Claims {
     } else {
       this.surveyNowAndThen();
     }
-    return this.hold(tasks);
+    return tasks;
   }
 
   /** The earliest eta of a task that this request may take, past or ahead. */
@@ -136,28 +124,23 @@ export class Claims {
   ): Promise<ClaimedTask[]> {
     if (lanes.length === 0) return [];
     const order = { workerId, ...orderOf(request, lanes) };
+    let done: Ended = [];
+    let taken: ClaimedTask[] = [];
     try {
-      const { ended, tasks } = await this.database.claim(order, settlements);
-      tasks.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
-      this.lanes.claimed(order, tasks, this.clock.now());
-      if (settlements.length > 0) await onSettled?.(ended);
-      return tasks;
+      taken = await this.holdings.claim(async () => {
+        const { ended, tasks } = await this.database.claim(order, settlements);
+        done = ended;
+        return tasks;
+      });
+      taken.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
+      this.lanes.claimed(order, taken, this.clock.now());
+      if (settlements.length > 0) await onSettled?.(done);
+      return taken;
     } catch (error) {
-      if (this.database.isOutage(error)) this.uncertain.add(workerId);
+      for (const { id, lease } of taken) this.holdings.release(id, lease);
+      if (taken.length > 0 || this.database.isOutage(error)) this.holdings.doubt(workerId);
       throw error;
     }
-  }
-
-  /** What a claim took whose reply was lost: nobody else would ever run it. */
-  private async recover(workerId: string): Promise<ReservedTask[]> {
-    const held = await this.database.findHeld(workerId);
-    this.uncertain.delete(workerId);
-    return this.hold(held.filter(({ id, lease }) => this.held.get(id) !== lease));
-  }
-
-  private hold(tasks: readonly ClaimedTask[]): ReservedTask[] {
-    for (const { id, lease } of tasks) this.held.set(id, lease);
-    return [...tasks];
   }
 
   /**

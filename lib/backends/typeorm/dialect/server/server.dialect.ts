@@ -79,7 +79,7 @@ export class ServerDialect implements Dialect {
   }
 
   joinedEnd(taskId: string, lease: number): void {
-    this.claims.release(taskId, lease);
+    this.claims.holdings.release(taskId, lease);
   }
 
   findTask(taskId: string): Promise<StoredTask | null> {
@@ -95,7 +95,7 @@ export class ServerDialect implements Dialect {
   }
 
   findCancelRequests(workerId: string): Promise<string[]> {
-    return this.database.findCancelRequests(workerId, this.claims.heldIds());
+    return this.database.findCancelRequests(workerId, this.claims.holdings.ids());
   }
 
   findNextEta(request: ReserveRequest): Promise<number | null> {

@@ -199,7 +199,7 @@ export class ServerWrites {
     for (const write of writes) {
       const settlement = settlementOf(write);
       if (missed.includes(write)) continue;
-      this.claims.release(settlement.id, settlement.lease);
+      this.claims.holdings.release(settlement.id, settlement.lease);
       this.unsure.delete(keyOf(settlement));
       if (!write.decided) write.succeed();
     }
@@ -224,7 +224,7 @@ export class ServerWrites {
       const { id, lease } = requeue;
       const left = stored.get(id);
       if (isHeld(left, requeue)) return missed.push(write);
-      this.claims.release(id, lease);
+      this.claims.holdings.release(id, lease);
       const repeated = this.unsure.delete(keyOf(requeue));
       if (done.delete(id) || (repeated && left?.lease === lease && left.status === 'queued')) {
         return write.succeed();
@@ -243,7 +243,7 @@ export class ServerWrites {
     if (lease !== undefined) {
       const settlement = { id: taskId, lease, status: 'cancelled', result: null, error } as const;
       done = (await this.database.settle([settlement])) === null;
-      if (done) this.claims.release(taskId, lease);
+      if (done) this.claims.holdings.release(taskId, lease);
     } else if (status === 'cancelled') {
       done = await this.database.cancelWaiting(taskId);
     } else {
