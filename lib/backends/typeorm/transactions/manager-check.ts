@@ -40,7 +40,7 @@ export class ManagerCheck {
     const { dataSource } = manager;
     if (this.proven.has(dataSource)) return manager;
     if (!(await this.dialect.joined.reaches(manager))) {
-      const { database } = dataSource.options;
+      const { database } = dataSource.driver;
       throw new ValidationError(
         `manager leads to ${showValue(database)}, where the tables of this queue are not: they ` +
           `are in ${this.dialect.place}, and no transaction spans both. Keep the tasks in the ` +
@@ -68,6 +68,7 @@ function refuse(problem: string, value: unknown): ValidationError {
 
 /** Never its content, which may hold a password. */
 function nameOf(value: unknown): string {
-  const isObject = typeof value === 'object' && value !== null;
-  return isObject ? `a ${value.constructor?.name ?? 'plain object'}` : showValue(value);
+  if (typeof value !== 'object' || value === null) return showValue(value);
+  const name = value.constructor?.name ?? 'Object';
+  return name === 'Object' ? 'an object' : `a ${name}`;
 }

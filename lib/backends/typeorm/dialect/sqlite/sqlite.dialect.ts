@@ -122,6 +122,7 @@ export class SqliteDialect implements Dialect {
       for (const write of [...batch.claim, ...batch.rescue]) write.outcome = [];
       return;
     }
+    if (this.joined.isHoldingLock) throw new OwnTransactionError();
     this.synchronize(batch.acknowledges && this.settings.durability === 'full' ? 'FULL' : 'NORMAL');
     this.statements.begin.run();
     try {
@@ -240,6 +241,9 @@ export class SqliteDialect implements Dialect {
 
   toBackendError(error: unknown): BackendError {
     if (error instanceof BackendError) return error;
+    if (error instanceof OwnTransactionError) {
+      return new BackendError(error.message, { transient: true });
+    }
     if (isBusy(error)) {
       return new BackendError(
         `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open?`,
@@ -274,7 +278,22 @@ function isOwnMistake(error: unknown): boolean {
   );
 }
 
-/** Another process holds the lock: nothing was done. */
+/**
+ * The application itself holds the lock in a transaction with tasks. Trying to get it would freeze
+ * the event loop, and with it the transaction.
+ */
+class OwnTransactionError extends Error {
+  readonly code = 'SQLITE_BUSY';
+
+  constructor() {
+    super(
+      `A transaction of this process, in which something about a task was written, has been open ` +
+        `for ${PATIENCE} ms. Make it shorter; what is to be enqueued in it needs its manager.`,
+    );
+  }
+}
+
+/** Another connection holds the lock: nothing was done. */
 function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY');
 }

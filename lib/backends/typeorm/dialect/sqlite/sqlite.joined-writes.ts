@@ -3,7 +3,10 @@ import type { EntityManager } from 'typeorm';
 import type { StoredContent } from '../../../../core/capabilities/transactional-backend.js';
 import type { Clock } from '../../../../core/clock.js';
 import type { NewTask } from '../../../../core/task.js';
+import { BackendError } from '../../../../errors/backend.error.js';
 import type { TableNames } from '../../table-names.js';
+import type { OpenTransaction } from '../../transactions/open-transaction.js';
+import { transactionOf } from '../../transactions/transaction-watch.js';
 import type { JoinedWrites } from '../joined-writes.js';
 import { TASK_COLUMNS, taskRow } from '../task-row.js';
 
@@ -17,12 +20,23 @@ const LISTED = '(SELECT value FROM json_each(?))';
 /** SQLite through the connection of the application, which must be one to the same file. */
 export class SqliteJoinedWrites implements JoinedWrites {
   readonly types = ['better-sqlite3'];
+  /** Transactions with the write lock; there may be several DataSources on the file. */
+  private readonly holders = new Set<OpenTransaction>();
 
   constructor(
     private readonly file: string,
     private readonly names: TableNames,
     private readonly clock: Clock,
   ) {}
+
+  /** Whether a transaction of this process holds the lock, as far as is known here. */
+  get isHoldingLock(): boolean {
+    for (const transaction of this.holders) {
+      if (transaction.isOpen) return true;
+      this.holders.delete(transaction);
+    }
+    return false;
+  }
 
   async reaches(manager: EntityManager): Promise<boolean> {
     const databases: { name: string; file: string }[] = await manager.query('PRAGMA database_list');
@@ -75,9 +89,26 @@ export class SqliteJoinedWrites implements JoinedWrites {
     return (await this.query(manager, text, [id, lease])).length === 1;
   }
 
-  private query<R>(manager: EntityManager, text: string, values: unknown[]): Promise<R[]> {
-    return manager.query(this.names.in(text), values);
+  private async query<R>(manager: EntityManager, text: string, values: unknown[]): Promise<R[]> {
+    try {
+      const rows: R[] = await manager.query(this.names.in(text), values);
+      const transaction = transactionOf(manager);
+      if (transaction) this.holders.add(transaction);
+      return rows;
+    } catch (error) {
+      const code = String((error as { code?: unknown }).code);
+      throw code.startsWith('SQLITE_BUSY') ? lockedOut(code) : error;
+    }
   }
+}
+
+function lockedOut(code: string): BackendError {
+  return new BackendError(
+    `The transaction cannot write: another connection holds the lock, or has written since this ` +
+      `transaction began to read (${code}). Run the transaction again; one that begins with a ` +
+      `write, such as TaskContext.fence, cannot be overtaken.`,
+    { transient: true },
+  );
 }
 
 /** By what the file is, not by how it was called. */
