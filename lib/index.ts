@@ -6,8 +6,10 @@ export type { EnqueueManyOptions } from './interfaces/enqueue-many-options.inter
 export type { EnqueueOptions } from './interfaces/enqueue-options.interface.js';
 export type {
   ModuleOptions,
+  NamedDataSourceOptions,
   SitqOptions,
   SitqOptionsFactory,
+  SitqRootOptions,
 } from './interfaces/sitq-options.interface.js';
 export type { TaskOptions } from './core/task-options.js';
 export type { WorkerOptions } from './interfaces/worker-options.interface.js';
@@ -39,6 +41,7 @@ export type {
 } from './core/retry-policy.js';
 export type { Outcome } from './core/outcome.js';
 export type { Plugin, TaskDraft } from './core/plugin.js';
+export type { Transactions } from './transactions/transactions-option.js';
 export type { Retention } from './retention/retention-options.js';
 export type { Serializer } from './core/serializer.js';
 export { DefaultSerializer } from './core/default-serializer.js';

@@ -1,4 +1,5 @@
 import { Global, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
 import { Backend } from './core/backend.js';
 import type { Plugin } from './core/plugin.js';
@@ -10,6 +11,7 @@ import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { ConfigurableModuleClass } from './sitq.module-definition.js';
 import { createPlugins } from './sitq.plugins.js';
 import { readSitqOptions } from './sitq.settings.js';
+import { CurrentTransaction } from './transactions/current-transaction.js';
 
 /**
  * The part that enqueues. Global, so that `TaskQueue` and `TaskContext` can be injected anywhere,
@@ -33,14 +35,21 @@ import { readSitqOptions } from './sitq.settings.js';
     },
     { provide: SITQ_PLUGINS, inject: [SITQ_OPTIONS, Backend], useFactory: createPlugins },
     {
+      provide: CurrentTransaction,
+      inject: [SITQ_OPTIONS, Backend, ModuleRef],
+      useFactory: ({ transactions = 'explicit' }: SitqOptions, backend: Backend, ref: ModuleRef) =>
+        CurrentTransaction.create(transactions, backend, ref),
+    },
+    {
       provide: TaskQueue,
-      inject: [Backend, SITQ_OPTIONS, HandlerRegistry, SITQ_PLUGINS],
+      inject: [Backend, SITQ_OPTIONS, HandlerRegistry, SITQ_PLUGINS, CurrentTransaction],
       useFactory: (
         backend: Backend,
         { serializer }: SitqOptions,
         registry: HandlerRegistry,
         plugins: Plugin[],
-      ) => new TaskQueue({ backend, registry, serializer, plugins }),
+        { manager: transaction }: CurrentTransaction,
+      ) => new TaskQueue({ backend, registry, serializer, plugins, transaction }),
     },
   ],
   exports: [SITQ_OPTIONS, SITQ_PLUGINS, Backend, HandlerRegistry, TaskContext, TaskQueue],

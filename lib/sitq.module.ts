@@ -2,7 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { SitqCoreModule } from './sitq-core.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './sitq.module-definition.js';
-import type { SitqOptions } from './interfaces/sitq-options.interface.js';
+import type { SitqRootOptions } from './interfaces/sitq-options.interface.js';
+import { injectDataSource, namesDataSource } from './named-data-source.js';
 import { TaskExplorer } from './task.explorer.js';
 import { WorkerHost } from './worker.host.js';
 
@@ -20,8 +21,10 @@ export class SitqModule {
    * @example
    * SitqModule.forRoot()
    * SitqModule.forRoot({ database: 'data/tasks.sqlite', worker: { concurrency: 50 } })
+   * SitqModule.forRoot({ dataSource: 'default' })
    */
-  static forRoot(options: SitqOptions = {}): DynamicModule {
+  static forRoot(options: SitqRootOptions = {}): DynamicModule {
+    if (namesDataSource(options)) return SitqModule.forRootAsync(injectDataSource(options));
     return { module: SitqModule, imports: [SitqCoreModule.forRoot(options)] };
   }
 

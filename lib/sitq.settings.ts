@@ -9,6 +9,7 @@ import { showValue } from './core/show-value.js';
 import { ConfigurationError } from './errors/configuration.error.js';
 import type { ModuleOptions } from './interfaces/sitq-options.interface.js';
 import { parseRetention, type Retention } from './retention/retention-options.js';
+import { transactionsCheck } from './transactions/transactions-option.js';
 import type { WorkerOptions } from './interfaces/worker-options.interface.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
 
@@ -52,6 +53,7 @@ const CHECKS = {
     'deserialize',
   ),
   retention,
+  transactions: transactionsCheck,
 };
 
 /** What the module itself is told, and where tasks are kept. */
@@ -78,8 +80,20 @@ export function readSitqOptions(options: unknown): SitqSettings {
       store[option],
     );
   }
+  if (typeof store.dataSource === 'string') throw refuseName(store.dataSource);
   if (!given.backend) readStoreSettings(LABEL, store);
   return { given, store: store as StoreOptions };
+}
+
+/** `forRoot` has put the DataSource in the place of its name already. */
+function refuseName(name: string): ConfigurationError {
+  return refuse(
+    `SitqModule.forRootAsync: dataSource is '${name}', but only forRoot takes a name. Let Nest ` +
+      `inject it: { inject: [getDataSourceToken('${name}')], useFactory: (dataSource) => ` +
+      `({ dataSource }) }.`,
+    'dataSource',
+    name,
+  );
 }
 
 function refuse(message: string, option: string, value: unknown): ConfigurationError {

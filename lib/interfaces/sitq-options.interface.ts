@@ -1,8 +1,12 @@
-import type { StoreOptions } from '../backends/typeorm/typeorm-backend-options.js';
+import type {
+  DataSourceStoreOptions,
+  StoreOptions,
+} from '../backends/typeorm/typeorm-backend-options.js';
 import type { Backend } from '../core/backend.js';
 import type { Plugin } from '../core/plugin.js';
 import type { Serializer } from '../core/serializer.js';
 import type { Retention } from '../retention/retention-options.js';
+import type { Transactions } from '../transactions/transactions-option.js';
 import type { WorkerOptions } from './worker-options.interface.js';
 
 /**
@@ -22,6 +26,12 @@ export interface ModuleOptions {
   serializer?: Serializer;
   /** Features around the queue, in order. @default [] */
   plugins?: Plugin[];
+  /**
+   * Which transactions of the application an enqueue joins by itself: `'join'`, those of
+   * `@nestjs-cls/transactional`; a function, that of the EntityManager which it returns.
+   * @default 'explicit': only that of `manager`, given to the enqueue
+   */
+  transactions?: Transactions;
 }
 
 /**
@@ -31,6 +41,22 @@ export interface ModuleOptions {
  * @publicApi
  */
 export type SitqOptions = ModuleOptions & (StoreOptions | { backend: Backend });
+
+/**
+ * Tasks in the database of the DataSource that has this name in `TypeOrmModule`, `'default'` for
+ * the one without a name.
+ *
+ * @publicApi
+ */
+export type NamedDataSourceOptions = ModuleOptions &
+  Omit<DataSourceStoreOptions, 'dataSource'> & { dataSource: string };
+
+/**
+ * What `SitqModule.forRoot` takes. A factory takes the DataSource itself, which it can inject.
+ *
+ * @publicApi
+ */
+export type SitqRootOptions = SitqOptions | NamedDataSourceOptions;
 
 /**
  * A class for `SitqModule.forRootAsync({ useClass | useExisting })`.

@@ -35,6 +35,11 @@ export class Child<C extends { readonly name: string } = { readonly name: string
     return new Child('producer', config);
   }
 
+  /** An application with a transaction host, to be booted by `ask('boot', ...)`. */
+  static cls(name: string): Child {
+    return new Child('cls', { name });
+  }
+
   /** Kills every child that still lives; for `afterEach`. */
   static async killAll(): Promise<void> {
     const children = [...Child.living];
@@ -43,7 +48,7 @@ export class Child<C extends { readonly name: string } = { readonly name: string
   }
 
   private constructor(
-    kind: 'worker' | 'producer',
+    kind: 'worker' | 'producer' | 'cls',
     readonly config: C,
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));
