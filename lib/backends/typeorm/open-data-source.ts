@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, DriverPackageNotInstalledError } from 'typeorm';
+import { AbstractLogger, DataSource, DriverPackageNotInstalledError } from 'typeorm';
 import { BackendError } from '../../errors/backend.error.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
@@ -36,9 +36,21 @@ export async function openDataSource(
   }
 }
 
+/** TypeORM would tell of migrations on the console, whatever `logging` says. */
+class SilentLogger extends AbstractLogger {
+  protected override writeLog(): void {
+    // What went wrong is thrown, too.
+  }
+}
+
 function createDataSource(dialect: Dialect): DataSource {
   try {
-    return new DataSource({ ...dialect.dataSourceOptions(), ...schemaOf(dialect.schema) });
+    const options = dialect.dataSourceOptions();
+    return new DataSource({
+      ...(options.logging ? {} : { logger: new SilentLogger() }),
+      ...options,
+      ...schemaOf(dialect.schema),
+    });
   } catch (error) {
     if (!(error instanceof DriverPackageNotInstalledError)) throw unreachable(dialect, error);
     const name = /npm install ([\w-]+)/.exec(error.message)?.[1] ?? 'the driver of TypeORM';

@@ -4,6 +4,10 @@ import type { TableNames } from './table-names.js';
 /** What the tables of one database look like where databases differ. */
 export interface SchemaTraits {
   readonly names: TableNames;
+  /** Creates `{migration}` as TypeORM does. */
+  readonly migrationTable: string;
+  /** The name of a role within statements; null where there are no roles. */
+  readonly quoteRole: ((role: string) => string) | null;
   readonly types: {
     /** Up to 200 characters, compared exactly. */
     readonly name: EntitySchemaColumnOptions;

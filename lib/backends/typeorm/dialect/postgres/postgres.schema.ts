@@ -18,6 +18,12 @@ export function postgresSchema(prefix: string, schema: string | undefined): Sche
   const names = new TableNames(prefix, schema, '"');
   return {
     names,
+    migrationTable: `CREATE TABLE IF NOT EXISTS {migration} (
+      "id" serial PRIMARY KEY,
+      "timestamp" bigint NOT NULL,
+      "name" character varying NOT NULL
+    )`,
+    quoteRole: (role) => `"${role.replaceAll('"', '""')}"`,
     types: { name, text, word: name, instant, integer, small: { type: 'smallint' } },
     taskKey: { seq: { ...instant, ...identity }, id: { primary: true } },
     lineKey: { ...instant, ...identity, primary: true },

@@ -11,6 +11,12 @@ export function sqliteSchema(prefix: string): SchemaTraits {
   const names = new TableNames(prefix, undefined, '"');
   return {
     names,
+    migrationTable: `CREATE TABLE IF NOT EXISTS {migration} (
+      "id" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+      "timestamp" bigint NOT NULL,
+      "name" varchar NOT NULL
+    )`,
+    quoteRole: null,
     types: { name: text, text, word: text, instant: integer, integer, small: integer },
     // Not AUTOINCREMENT, whose bookkeeping would be one more page in every commit.
     taskKey: { seq: { ...integer, primary: true }, id: {} },

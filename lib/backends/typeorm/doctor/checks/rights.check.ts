@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { textOf } from '../../../../core/text-of.js';
+import { grants } from '../../grants.js';
+import { RIGHTS, type Right } from '../../rights.js';
+import type { TableName } from '../../table-names.js';
+import type { Check } from '../check.js';
+import type { Patient } from '../patient.js';
+
+/** How often a database may be too busy to answer. */
+const ROUNDS = 40;
+
+/** A column of each table that is updated. */
+const UPDATED: Readonly<Partial<Record<TableName, string>>> = {
+  task: 'status',
+  worker: 'lease',
+  progress: 'value',
+};
+
+/** Statements that need the right and touch no row. */
+const PROBES: Readonly<Record<Right, (table: TableName) => string>> = {
+  SELECT: (table) => `SELECT * FROM {${table}} WHERE 1 = 0`,
+  INSERT: (table) => `INSERT INTO {${table}} SELECT * FROM {${table}} WHERE 1 = 0`,
+  UPDATE: (table) => `UPDATE {${table}} SET ${UPDATED[table]} = ${UPDATED[table]} WHERE 1 = 0`,
+  DELETE: (table) => `DELETE FROM {${table}} WHERE 1 = 0`,
+};
+
+/** Whether this role may do with the tables what a process does that runs tasks. */
+export const rightsCheck: Check = {
+  name: 'rights',
+  after: 'migrations',
+  run: async (patient) => {
+    const { dialect, inspection } = patient;
+    const missing: Partial<Record<TableName, Right[]>> = {};
+    const reasons = new Set<string>();
+    for (const [table, rights] of Object.entries(RIGHTS) as [TableName, readonly Right[]][]) {
+      for (const right of rights) {
+        const reason = await refusal(patient, PROBES[right](table));
+        if (reason === null) continue;
+        (missing[table] ??= []).push(right);
+        reasons.add(reason);
+      }
+    }
+    const { user } = await inspection.identify();
+    if (reasons.size === 0) return { state: 'well', text: 'all that a process needs' };
+    return {
+      state: 'fault',
+      text: [...reasons].join('; '),
+      remedy: 'An administrator can run this.',
+      lines: grants(dialect.schema, user ?? '', missing).map((grant) => `${grant};`),
+      data: { missing },
+    };
+  },
+};
+
+/** Why the statement may not be run. Others who are writing are no reason. */
+async function refusal({ dataSource, dialect }: Patient, probe: string): Promise<string | null> {
+  for (let round = 1; ; round += 1) {
+    try {
+      await dataSource.query(dialect.schema.names.in(probe));
+      return null;
+    } catch (error) {
+      if (dialect.patienceFor(error) === 0 || round === ROUNDS) {
+        return error instanceof Error ? error.message : textOf(error);
+      }
+      await sleep(50);
+    }
+  }
+}
