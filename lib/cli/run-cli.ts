@@ -1,0 +1,44 @@
+import { Command, CommanderError } from 'commander';
+import { SitqError } from '../errors/sitq.error.js';
+import { textOf } from '../core/text-of.js';
+import { VERSION } from '../core/version.js';
+import { doctorCommand } from './doctor.command.js';
+import { migrateCommand } from './migrate.command.js';
+import { schemaCommand } from './schema.command.js';
+import type { Terminal } from './terminal.js';
+
+/** Runs one command. How it went is in the terminal's `exitCode`. Never throws. */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<void> {
+  try {
+    await program(terminal).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode !== 0) terminal.exitCode = 2; // it has said what is wrong
+      return;
+    }
+    terminal.fail(`error: ${describe(error, args.includes('--verbose'))}`, 2);
+  }
+}
+
+function program(terminal: Terminal): Command {
+  const sitq = new Command('sitq')
+    .description('The tables of nestjs-sitq, and their health.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.fail(text.trimEnd(), 2),
+    });
+  for (const command of [migrateCommand, schemaCommand, doctorCommand]) {
+    sitq.addCommand(command(terminal).copyInheritedSettings(sitq));
+  }
+  return sitq;
+}
+
+/** A line, since a stack helps only who knows the code. */
+function describe(error: unknown, isVerbose: boolean): string {
+  if (!(error instanceof Error)) return textOf(error);
+  if (!isVerbose) return error instanceof SitqError ? error.message : String(error);
+  const { cause } = error;
+  return `${error.stack}${cause === undefined ? '' : `\ncaused by ${describe(cause, true)}`}`;
+}
