@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -52,11 +53,16 @@ async function packClone(clone: string): Promise<Packed> {
   return (JSON.parse(stdout.slice(stdout.indexOf('['))) as [Packed])[0]; // after what the build says
 }
 
-/** Unpacks the tarball beside the packages that it declares, and no others. */
-async function install(modules: string): Promise<void> {
+async function unpack(modules: string): Promise<string> {
   const target = join(modules, 'nestjs-sitq');
   mkdirSync(target, { recursive: true });
   await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', target]);
+  return target;
+}
+
+/** Unpacks the tarball beside the packages that it declares, and no others. */
+async function install(modules: string): Promise<void> {
+  const target = await unpack(modules);
   const { dependencies, peerDependencies } = JSON.parse(
     readFileSync(join(target, 'package.json'), 'utf8'),
   ) as Record<string, Record<string, string>>;
@@ -64,6 +70,15 @@ async function install(modules: string): Promise<void> {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(REPOSITORY, 'node_modules', name), join(modules, name));
   }
+}
+
+/** What npm links to when it installs the package. */
+function command(consumer: string): string {
+  const target = join(folder, consumer, 'node_modules', 'nestjs-sitq');
+  const { bin } = JSON.parse(readFileSync(join(target, 'package.json'), 'utf8')) as {
+    bin: { sitq: string };
+  };
+  return join(target, bin.sitq);
 }
 
 test('holds the build, the documents and nothing else', () => {
@@ -138,6 +153,66 @@ test.each([
   expect(await runScript(file, `${source} console.log(typeof backendConformance);`)).toBe(
     'function\n',
   );
+});
+
+test('brings the command sitq', async () => {
+  const link = join(folder, 'consumer', 'node_modules', '.bin', 'sitq');
+  mkdirSync(dirname(link));
+  symlinkSync(command('consumer'), link);
+  const options = { cwd: join(folder, 'consumer') };
+  const store = ['--database', 'cli.sqlite'];
+  expect((await run(link, ['migrate', ...store], options)).stdout).toMatch(/^applied  Create/);
+  expect((await run(link, ['doctor', ...store], options)).stdout).toMatch(/^ok +migrations/m);
+  expect((await run(link, ['schema', '--type', 'postgres'], options)).stdout).toMatch(/CREATE/);
+  const version = readFileSync(join(REPOSITORY, 'package.json'), 'utf8');
+  const { stdout } = await run(link, ['--version'], options);
+  expect((JSON.parse(version) as { version: string }).version).toBe(stdout.trim());
+});
+
+describe('where the drivers of servers are not installed', () => {
+  const consumer = 'without-drivers';
+
+  beforeAll(async () => {
+    const modules = join(folder, consumer, 'node_modules');
+    await unpack(modules);
+    for (const name of readdirSync(join(REPOSITORY, 'node_modules'))) {
+      if (name === 'pg' || name === 'mysql2') continue;
+      symlinkSync(join(REPOSITORY, 'node_modules', name), join(modules, name));
+    }
+  });
+
+  /** Modules count as being where the links to them are, so that the repository's are not found. */
+  function runHere(...args: string[]) {
+    const flags = ['--preserve-symlinks', '--preserve-symlinks-main', '--no-warnings'];
+    return run(process.execPath, [...flags, ...args], { cwd: join(folder, consumer) });
+  }
+
+  const MISSING = [['pg', 'postgres://127.0.0.1/db']];
+
+  test.each(MISSING)('boot tells to install %s', async (name, url) => {
+    const script = join(folder, consumer, 'boot.mjs');
+    writeFileSync(
+      script,
+      `import { TypeOrmBackend } from 'nestjs-sitq';
+       await new TypeOrmBackend({ url: '${url}' }).open().catch((error) => console.log(String(error)));`,
+    );
+    const { stdout } = await runHere(script);
+    expect(stdout).toMatch(new RegExp(`^ConfigurationError: .*Run: npm install ${name}\n$`));
+  });
+
+  test.each(MISSING)('the command tells to install %s', async (name, url) => {
+    const failed = runHere(command(consumer), 'migrate', '--url', url);
+    await expect(failed).rejects.toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^error: .*Run: npm install ${name}\n$`)) as string,
+    });
+  });
+
+  test('the command needs none to print a schema', async () => {
+    const { stdout } = await runHere(command(consumer), 'schema', '--type', 'postgres');
+    expect(stdout).toMatch(/CREATE TABLE/);
+  });
 });
 
 test('has types that need no package but those it declares', async () => {
