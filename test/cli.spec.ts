@@ -1,5 +1,6 @@
 import { sitqSchema, TaskQueue, type SitqOptions } from 'nestjs-sitq';
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreKind } from './app/databases/kinds.js';
 import { DAMAGES } from './app/damages.js';
 import { urlWith } from './app/databases/databases.js';
@@ -290,6 +291,21 @@ describe('on PostgreSQL', () => {
     const env = { SITQ_URL: urlOfStore(), NODE_OPTIONS: `--import=${late}` };
     const { out } = await spawnCli(['doctor'], env);
     expect(out).toMatch(/^warning +clock +the server is (59|60)\d\d\d ms ahead of this machine$/m);
+  });
+
+  test('migrations wait for their turn, whatever the limits of the server are', async () => {
+    const sql = await scene.connect();
+    const name = new URL(urlOfStore()).pathname.slice(1);
+    await sql.run(
+      `ALTER DATABASE ${name} SET statement_timeout = '100ms'`,
+      `ALTER DATABASE ${name} SET lock_timeout = '100ms'`,
+      `ALTER DATABASE ${name} SET idle_in_transaction_session_timeout = '20ms'`,
+      'SELECT pg_advisory_lock(5160730415)',
+    );
+    const migration = sitq('migrate');
+    await sleep(500);
+    await sql.run('SELECT pg_advisory_unlock(5160730415)');
+    expect(await migration).toMatchObject({ code: 0, err: '' });
   });
 
   test('a migration that fails leaves nothing behind', async () => {

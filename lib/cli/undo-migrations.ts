@@ -39,21 +39,28 @@ async function losses(
   migrations: readonly MigrationName[],
 ): Promise<string[]> {
   const { names, migrations: all } = dialect.schema;
-  const statements = migrations.flatMap((name) => all[name].down).join(';\n');
-  const rows = async (table: string) => {
-    const count = names.in(`SELECT count(*) AS n FROM {${table}}`);
-    const [{ n }] = await dataSource.query<[{ n: unknown }]>(count);
+  const statements = migrations.flatMap((name) => all[name].down).map((down) => names.in(down));
+  const rowsOf = async (table: string) => {
+    const [{ n }] = await dataSource.query<[{ n: unknown }]>(`SELECT count(*) AS n FROM ${table}`);
     return `${Number(n)} ${Number(n) === 1 ? 'row' : 'rows'}`;
   };
   const lost: string[] = [];
-  const dropped = [...statements.matchAll(/DROP TABLE (?:IF EXISTS )?\{(\w+)\}/gi)];
-  const tables = new Set(dropped.map(([, table]) => table!));
-  for (const table of tables) lost.push(`${names.plain(table)}: ${await rows(table)}`);
-  for (const [, table, changes] of statements.matchAll(/ALTER TABLE \{(\w+)\}([^;]*)/gi)) {
-    if (tables.has(table!)) continue;
-    for (const [, column] of changes!.matchAll(/DROP COLUMN ["`]?(\w+)/gi)) {
-      lost.push(`${names.plain(table!)}.${column} of ${await rows(table!)}`);
+  const dropped = new Set(statements.flatMap((statement) => DROP_TABLE.exec(statement)?.[1] ?? []));
+  for (const table of dropped) lost.push(`${unquoted(table)}: ${await rowsOf(table)}`);
+  for (const statement of statements) {
+    const [, table] = ALTER_TABLE.exec(statement) ?? [];
+    if (table === undefined || dropped.has(table)) continue;
+    for (const [, column] of statement.matchAll(DROP_COLUMN)) {
+      lost.push(`${unquoted(table)}.${column} of ${await rowsOf(table)}`);
     }
   }
   return lost;
+}
+
+const DROP_TABLE = /DROP TABLE (?:IF EXISTS )?(["`]\S+["`])/i;
+const ALTER_TABLE = /ALTER TABLE (["`]\S+["`])/i;
+const DROP_COLUMN = /DROP COLUMN ["`]?(\w+)/gi;
+
+function unquoted(name: string): string {
+  return name.replaceAll(/["`]/g, '');
 }

@@ -52,6 +52,10 @@ const OLDEST = 120_000;
 /** Any number that nobody else uses: the lock under which tables are changed. */
 const SCHEMA_LOCK = 5_160_730_415;
 
+/** However long others take, and we: a server may have limits for every statement. */
+const BEGIN_LOCK = `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+  SET LOCAL idle_in_transaction_session_timeout = 0`;
+
 /** What our columns and expressions are; `pg` would give bigint as text. */
 const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   16: (text) => text === 't',
@@ -123,7 +127,7 @@ export class PostgresDatabase implements ServerDatabase {
     const client = await connectBeside(poolOf(dataSource));
     try {
       // Of the transaction, not of the session: it holds behind pgbouncer too.
-      await client.query('BEGIN');
+      await client.query(BEGIN_LOCK);
       await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
       await createSchema(dataSource, this.schema.names.schema);
       await work();
