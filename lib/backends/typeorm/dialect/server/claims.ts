@@ -73,7 +73,7 @@ export class Claims {
       this.database.findHeld(workerId),
     );
     if (found.length > 0) {
-      await settle();
+      await this.beforeHandingOut(workerId, found, settle);
       return found;
     }
     if (this.surveys.endedAt === -Infinity) await this.survey();
@@ -125,20 +125,34 @@ export class Claims {
     if (lanes.length === 0) return [];
     const order = { workerId, ...orderOf(request, lanes) };
     let done: Ended = [];
-    let taken: ClaimedTask[] = [];
-    try {
-      taken = await this.holdings.claim(async () => {
-        const { ended, tasks } = await this.database.claim(order, settlements);
-        done = ended;
-        return tasks;
-      });
-      taken.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
-      this.lanes.claimed(order, taken, this.clock.now());
+    const claiming = this.holdings.claim(async () => {
+      const { ended, tasks } = await this.database.claim(order, settlements);
+      done = ended;
+      return tasks;
+    });
+    claiming.catch((error: unknown) => {
+      if (this.database.isOutage(error)) this.holdings.doubt(workerId);
+    });
+    const taken = await claiming;
+    taken.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
+    this.lanes.claimed(order, taken, this.clock.now());
+    await this.beforeHandingOut(workerId, taken, async () => {
       if (settlements.length > 0) await onSettled?.(done);
-      return taken;
+    });
+    return taken;
+  }
+
+  /** What comes between the claim and the worker. When it fails the worker knows nothing of them. */
+  private async beforeHandingOut(
+    workerId: string,
+    tasks: readonly ClaimedTask[],
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      for (const { id, lease } of taken) this.holdings.release(id, lease);
-      if (taken.length > 0 || this.database.isOutage(error)) this.holdings.doubt(workerId);
+      for (const { id, lease } of tasks) this.holdings.release(id, lease);
+      this.holdings.doubt(workerId);
       throw error;
     }
   }

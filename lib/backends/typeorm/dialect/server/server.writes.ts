@@ -1,3 +1,4 @@
+import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
 import { ValidationError } from '../../../../errors/validation.error.js';
@@ -58,7 +59,7 @@ export class ServerWrites {
     await this.insert(batch.insert);
     await this.each(batch.register, this.register);
     await this.each(batch.renew, this.renew);
-    await this.each(batch.rescue, this.rescue);
+    for (const write of batch.rescue) await this.together([write], () => this.tryRescue(write));
     await this.each(batch.prune, this.prune);
     for (const write of batch.claim) {
       if (!write.decided) await this.settleAndClaim([], write);
@@ -302,7 +303,20 @@ export class ServerWrites {
     this.claims.registered.delete(workerId);
   };
 
-  private readonly rescue = async (rescuerId: WriteOf<'rescue'>['input']) => {
+  /**
+   * Not again after an outage: by then the registrations of all workers may have run out, and
+   * those that are alive must have the time to renew them.
+   */
+  private async tryRescue(write: WriteOf<'rescue'>): Promise<void> {
+    try {
+      write.succeed(await this.rescue(write.input));
+    } catch (error) {
+      if (!this.database.isOutage(error)) throw error;
+      write.refuse(this.database.toBackendError(error));
+    }
+  }
+
+  private async rescue(rescuerId: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
     const workers = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
     const expired = workers.filter((worker) => worker.expired).map(({ id }) => id);
@@ -312,7 +326,7 @@ export class ServerWrites {
     return rescued.map(({ id, name, workerId, attempt, status }) => {
       return { id, name, workerId, attempt, status };
     });
-  };
+  }
 
   /** A claim may come in between when its worker is declared lost. */
   private async isAnyTaskOrphaned(): Promise<boolean> {
