@@ -1,19 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Notification, Pool, PoolClient } from 'pg';
+import type { Client, Pool } from 'pg';
 import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
 import type { SitqLogger } from '../../../../core/logger.js';
-import { textOf } from '../../../../core/text-of.js';
+import { within } from '../../../../core/within.js';
 import type { Ring, Waker } from '../../waker.js';
-
-/** How often to see whether the connection still hears, in ms, and how long to wait for the echo. */
-const PING_INTERVAL = 15_000;
-const ECHO_TIMEOUT = 5000;
-/** Pauses between attempts to connect again, in ms. */
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 10_000;
+import { Listener } from './listener.js';
 
 /** Notifications of one process are at least so far apart, in ms: each costs the whole database. */
 const GAP = 5;
+/** How long a notification may take, and how long to wait when it could not be sent, in ms. */
+const TIMEOUT = 5000;
+const LONGEST_PAUSE = 1000;
+/** How long closing waits for the last one, in ms. */
+const LAST_NEWS = 500;
 
 const PING = 'ping';
 
@@ -25,37 +25,41 @@ const LETTERS: Readonly<Record<Ring, string>> = {
 };
 
 /**
- * Wakes other processes through NOTIFY, and hears them on a connection of its own. A notification
- * is sent after the commit it tells of and apart from it: inside it would make all commits of the
- * database queue for one lock. The first news go at once; what follows soon goes together.
- *
- * The connection is tested by notifying itself: so a half-open one is noticed, and a pooler
- * that gives the session to somebody else.
+ * Wakes other processes through NOTIFY, and hears them where it listens. A notification is sent
+ * after the commit it tells of and apart from it: inside it would make all commits of the database
+ * queue for one lock. The first news go at once; what follows soon goes together.
  */
 export class Notifications implements Waker {
-  private client: Client | undefined;
+  /** Begins what this process says; by the session behind a connection a pooler would mislead. */
+  private readonly sender = randomBytes(6).toString('base64url');
+  private readonly listener: Listener | undefined;
   private onChange: ((change: BackendChange) => void) | undefined;
-  private pending = new Set<Ring>();
+  private readonly pending = new Set<Ring>();
   private sending: Promise<void> | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private connecting: Promise<void> | undefined;
-  private pause = FIRST_PAUSE;
-  private echo = true;
-  private everHeard = false;
-  private warned = false;
   private closed = false;
 
   constructor(
     private readonly channel: string,
-    private readonly isListening: boolean,
+    isListening: boolean,
     /** Makes a connection of its own, outside the pool. */
-    private readonly connect: () => Promise<Client>,
+    connect: () => Promise<Client>,
     private readonly pool: () => Pool,
-    private readonly logger: SitqLogger | undefined,
-  ) {}
+    logger: SitqLogger | undefined,
+  ) {
+    if (!isListening) return;
+    this.listener = new Listener({
+      channel,
+      connect,
+      ping: (payload) => this.notify(pool(), payload),
+      echo: `${this.sender}:${PING}`,
+      onNotification: (payload) => this.hear(payload),
+      onGap: () => this.onChange?.({ kind: 'elsewhere' }),
+      logger,
+    });
+  }
 
   async open(): Promise<void> {
-    if (this.isListening) await this.reconnect();
+    await this.listener?.open();
   }
 
   ring(changes: ReadonlySet<Ring>): void {
@@ -72,125 +76,50 @@ export class Notifications implements Waker {
   }
 
   async close(): Promise<void> {
-    await this.sending;
+    await within(LAST_NEWS, this.sending);
     this.closed = true;
-    clearTimeout(this.timer);
-    await this.connecting;
-    const { client } = this;
-    this.client = undefined;
-    await client?.end().catch(() => undefined);
+    await this.listener?.close();
   }
 
+  /** News that could not be sent are sent later: whoever polls rarely relies on them. */
   private async send(): Promise<void> {
+    let pause = GAP;
     while (this.pending.size > 0 && !this.closed) {
-      const news = [...this.pending].map((change) => LETTERS[change]).join('');
+      const news = [...this.pending];
       this.pending.clear();
-      // A hint: whoever misses it polls.
-      await Promise.all([this.notify(news).catch(() => undefined), sleep(GAP)]);
+      const letters = news.map((change) => LETTERS[change]).join('');
+      const [isSent] = await Promise.all([this.tell(`${this.sender}:${letters}`), sleep(pause)]);
+      if (!isSent) for (const change of news) this.pending.add(change);
+      pause = isSent ? GAP : Math.min(LONGEST_PAUSE, 2 * pause);
     }
   }
 
-  private async notify(payload: string): Promise<void> {
-    const via: Client | Pool | PoolClient = this.client ?? this.pool();
-    await via.query('SELECT pg_notify($1, $2)', [this.channel, payload]);
-  }
-
-  private reconnect(): Promise<void> {
-    clearTimeout(this.timer);
-    this.connecting ??= this.connectOnce().finally(() => (this.connecting = undefined));
-    return this.connecting;
-  }
-
-  private async connectOnce(): Promise<void> {
+  private async tell(payload: string): Promise<boolean> {
+    const client = this.listener?.connection;
     try {
-      const client = await this.connect();
-      client.on('error', () => this.lose(client));
-      client.on('end', () => this.lose(client));
-      client.on('notification', (message) => this.hear(client, message));
-      await client.query(`LISTEN "${this.channel}"`);
-      if (this.closed) return await client.end();
-      const isFirst = this.client === undefined && !this.everHeard;
-      this.client = client;
-      this.echo = true;
-      if (this.warned) this.logger?.log(`Other processes wake this one again.`);
-      this.warned = false;
-      this.pause = FIRST_PAUSE;
-      if (!isFirst) this.onChange?.({ kind: 'elsewhere' }); // what was missed meanwhile
-      await this.ping(client);
-    } catch (error) {
-      this.warn(textOf(error));
-      this.schedule(() => this.reconnect(), this.nextPause());
+      await this.notify(client ?? this.pool(), payload);
+      return true;
+    } catch {
+      if (client) this.listener?.lose(client);
+      return false;
     }
   }
 
-  /** Notifies itself; the next round looks whether that was heard. */
-  private async ping(client: Client): Promise<void> {
-    this.echo = false;
-    await client.query('SELECT pg_notify($1, $2)', [this.channel, PING]);
-    this.schedule(() => this.checkEcho(client), ECHO_TIMEOUT);
+  private async notify(via: Client | Pool, payload: string): Promise<void> {
+    const statement = {
+      text: 'SELECT pg_notify($1, $2)',
+      values: [this.channel, payload],
+      query_timeout: TIMEOUT,
+    };
+    await via.query(statement);
   }
 
-  private checkEcho(client: Client): void {
-    if (client !== this.client) return;
-    if (!this.echo) {
-      this.lose(
-        client,
-        this.everHeard
-          ? 'the connection does not hear any more'
-          : 'LISTEN is not heard: behind pgbouncer in transaction mode set listen: false',
-      );
-      return;
-    }
-    this.schedule(() => {
-      this.ping(client).catch(() => this.lose(client));
-    }, PING_INTERVAL - ECHO_TIMEOUT);
-  }
-
-  private hear(client: Client, { processId, payload = '' }: Notification): void {
-    const own = processId === (client as Client & { processID: number }).processID;
-    if (payload === PING) {
-      if (own) this.echo = this.everHeard = true;
-      return;
-    }
-    if (own) return;
-    if (payload.includes(LETTERS['cancel-requested']))
+  private hear(payload: string): void {
+    const [sender, letters = ''] = payload.split(':');
+    if (sender === this.sender || letters === PING) return;
+    if (letters.includes(LETTERS['cancel-requested']))
       this.onChange?.({ kind: 'cancel-requested' });
-    if (payload.includes(LETTERS.enqueued)) this.onChange?.({ kind: 'enqueued' });
-    if (payload.includes(LETTERS.settled)) this.onChange?.({ kind: 'settled', taskIds: null });
+    if (letters.includes(LETTERS.enqueued)) this.onChange?.({ kind: 'enqueued' });
+    if (letters.includes(LETTERS.settled)) this.onChange?.({ kind: 'settled', taskIds: null });
   }
-
-  private lose(client: Client, reason = 'the connection was lost'): void {
-    if (client !== this.client) return;
-    this.client = undefined;
-    destroy(client);
-    if (this.closed) return;
-    this.warn(reason);
-    this.schedule(() => this.reconnect(), this.nextPause());
-  }
-
-  private warn(reason: string): void {
-    if (this.warned) return;
-    this.warned = true;
-    this.logger?.warn(
-      `Other processes cannot wake this one (${reason}); it notices their tasks at its next poll.`,
-    );
-  }
-
-  private nextPause(): number {
-    const pause = this.pause;
-    this.pause = Math.min(LONGEST_PAUSE, 2 * pause);
-    return pause * (0.5 + Math.random() / 2);
-  }
-
-  private schedule(work: () => unknown, ms: number): void {
-    clearTimeout(this.timer);
-    if (!this.closed) this.timer = setTimeout(() => void work(), ms).unref();
-  }
-}
-
-/** Without the goodbye, which a half-open connection would wait for. */
-function destroy(client: Client): void {
-  (
-    client as unknown as { connection: { stream: { destroy: () => void } } }
-  ).connection.stream.destroy();
 }
