@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackendError } from '../../errors/backend.error.js';
-import type { Dialect } from './dialect/dialect.js';
+import { BackendError } from '../../errors/backend.error.js';
+import type { CommitGroup, Dialect } from './dialect/dialect.js';
 import { WriteBatch, type WriteKind, type WriteKinds, type WriteOf } from './write-batch.js';
 import { Write } from './write.js';
 
 /** Writes per transaction. */
 const MOST_WRITES = 1000;
+/** Pauses between attempts grow with each one, to so many ms: many processes wait for a server. */
+const LONGEST_PAUSE = 250;
 
 /**
  * Collects the writes of one turn of the event loop into one transaction and answers each caller
@@ -19,12 +21,16 @@ export class GroupCommit {
   private scheduled = false;
   private readonly committing = new Set<Promise<void>>();
 
-  /** @param parallel how many batches may be on their way at a time */
   constructor(
     private readonly dialect: Dialect,
-    readonly parallel: number,
+    private readonly group: CommitGroup,
     private readonly onCommitted: (batch: WriteBatch) => void,
   ) {}
+
+  /** How many batches may be on their way at a time. */
+  get parallel(): number {
+    return this.group.parallel;
+  }
 
   add<K extends WriteKind>(
     kind: K,
@@ -52,7 +58,16 @@ export class GroupCommit {
       this.collected = 0;
     }
     this.collected += 1;
-    return this.batches.at(-1)!;
+    const batch = this.batches.at(-1)!;
+    if (this.collected === 1) this.open(batch);
+    return batch;
+  }
+
+  /** Time runs from its first write on. */
+  private open(batch: WriteBatch): void {
+    const { deadline } = this.group;
+    batch.openedAt = performance.now();
+    if (deadline !== undefined) batch.timer = setTimeout(() => this.giveUp(batch), deadline);
   }
 
   private schedule(): void {
@@ -71,18 +86,36 @@ export class GroupCommit {
 
   private async commit(): Promise<void> {
     const batch = this.batches.shift()!;
-    if (this.batches.length === 0) {
-      this.batches.push(new WriteBatch());
-      this.collected = 0;
-    }
+    this.collectAnew();
     try {
       await this.tryUntilDone(batch);
     } catch (error) {
       this.fail(batch, this.dialect.toBackendError(error));
       return;
+    } finally {
+      clearTimeout(batch.timer);
     }
     for (const write of batch.all()) write.finish();
     this.onCommitted(batch);
+  }
+
+  private collectAnew(): void {
+    if (this.batches.length > 0) return;
+    this.batches.push(new WriteBatch());
+    this.collected = 0;
+  }
+
+  /** Tells the callers. A commit that is under way goes on: what it does may be repeated. */
+  private giveUp(batch: WriteBatch): void {
+    const seconds = (this.group.deadline ?? 0) / 1000;
+    const failure = new BackendError(
+      `The database ${this.dialect.place} has not answered for ${seconds} s. What was to be ` +
+        `written may be stored all the same; repeat it later: the same id never makes a second task.`,
+      { transient: true },
+    );
+    this.fail(batch, failure);
+    this.batches = this.batches.filter((each) => each !== batch);
+    this.collectAnew();
   }
 
   /** What was decided before the failure stands. */
@@ -97,13 +130,15 @@ export class GroupCommit {
   }
 
   private async tryUntilDone(batch: WriteBatch): Promise<void> {
-    const began = performance.now();
     for (let round = 0; ; round += 1) {
       try {
         return await this.dialect.commit(batch);
       } catch (error) {
-        if (performance.now() - began >= this.dialect.patienceFor(error)) throw error;
-        await sleep(Math.random() * Math.min(50, 2 + 4 * round));
+        const patience = this.dialect.patienceFor(error);
+        const waited = performance.now() - batch.openedAt;
+        // The first attempt may have met a connection that broke unnoticed, and lost all its time.
+        if (patience === 0 || (round > 0 && waited >= patience)) throw error;
+        await sleep(Math.random() * Math.min(LONGEST_PAUSE, 2 + 4 * round));
       }
     }
   }

@@ -34,6 +34,7 @@ import { readOptions } from '../../core/option-reader.js';
 import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
 import { textOf } from '../../core/text-of.js';
+import { within } from '../../core/within.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
@@ -52,6 +53,10 @@ import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
 /** How long opening waits for other processes that open the same new database, in ms. */
 const OPEN_PATIENCE = 30_000;
+/** How long closing waits for a server to do what was accepted before, in ms... */
+const LAST_COMMITS = 5000;
+/** ...and then to say goodbye. */
+const GOODBYES = 500;
 
 const CHECKS = {
   logger: check.like<SitqLogger>('a logger, such as that of Nest', 'log', 'warn', 'error'),
@@ -116,9 +121,9 @@ export class TypeOrmBackend
 
   private createCommits(): Record<WriteKind, GroupCommit> {
     const commits: Partial<Record<WriteKind, GroupCommit>> = {};
-    for (const { kinds, parallel } of this.dialect.groups) {
-      const commit = new GroupCommit(this.dialect, parallel, (batch) => this.announce(batch));
-      for (const kind of kinds) commits[kind] = commit;
+    for (const group of this.dialect.groups) {
+      const commit = new GroupCommit(this.dialect, group, (batch) => this.announce(batch));
+      for (const kind of group.kinds) commits[kind] = commit;
     }
     return commits as Record<WriteKind, GroupCommit>;
   }
@@ -285,12 +290,16 @@ export class TypeOrmBackend
 
   private async shutDown(): Promise<void> {
     await this.opening?.catch(() => undefined);
-    await Promise.all(Object.values(this.commits).map((commit) => commit.drain()));
+    const drained = Promise.all(Object.values(this.commits).map((commit) => commit.drain()));
+    await (this.dialect.abandon ? within(LAST_COMMITS, drained) : drained);
     const { dataSource } = this;
     this.dataSource = null;
     this.listeners.clear();
     await this.dialect.waker?.close();
-    await dataSource?.destroy();
+    const closed = dataSource?.destroy();
+    await within(GOODBYES, closed);
+    this.dialect.abandon?.();
+    await closed;
   }
 
   private write<K extends WriteKind>(

@@ -52,6 +52,11 @@ export type WriteOf<K extends WriteKind> = Write<WriteKinds[K]['input'], WriteKi
 
 /** The writes of one transaction. */
 export class WriteBatch {
+  /** When the first one was accepted, by `performance.now()`. */
+  openedAt = 0;
+  /** Runs out when the callers are to be told that it takes too long. */
+  timer: NodeJS.Timeout | undefined;
+
   readonly report: WriteOf<'report'>[] = [];
   readonly settle: WriteOf<'settle'>[] = [];
   readonly change: WriteOf<'change'>[] = [];

@@ -3,6 +3,7 @@ import type { SitqLogger } from '../../../core/logger.js';
 import type { StoreSettings } from '../store-settings.js';
 import type { Dialect } from './dialect.js';
 import { PostgresDatabase } from './postgres/postgres.database.js';
+import { poolSizeOf } from './server/pool-size.js';
 import { ServerDialect } from './server/server.dialect.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
 
@@ -16,7 +17,7 @@ export function createDialect(
     case 'sqlite':
       return new SqliteDialect(settings, clock, logger);
     case 'postgres':
-      return new ServerDialect(new PostgresDatabase(settings, logger));
+      return new ServerDialect(new PostgresDatabase(settings, logger), poolSizeOf(settings));
     case 'mysql':
       throw new Error('being built');
   }

@@ -17,6 +17,11 @@ export interface CommitGroup {
   readonly kinds: readonly WriteKind[];
   /** How many batches of the group may be on their way at a time. */
   readonly parallel: number;
+  /**
+   * After so many ms callers hear that their write failed, although it may yet be done: only for
+   * kinds that may be repeated. @default none
+   */
+  readonly deadline?: number;
 }
 
 /**
@@ -79,6 +84,9 @@ export interface Dialect {
   count(): Promise<TaskCounts>;
   /** Oldest first. */
   listWorkers(): Promise<StoredWorker[]>;
+
+  /** Closes connections at once that are still open when the DataSource has been closed. */
+  abandon?(): void;
 
   /** How long a batch that fails with this error is tried again, in ms; 0: not at all. */
   patienceFor(error: unknown): number;

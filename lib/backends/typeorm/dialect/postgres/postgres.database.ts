@@ -16,6 +16,7 @@ import type { SchemaTraits } from '../../schema-traits.js';
 import type { StoreSettings } from '../../store-settings.js';
 import { RESULT_STATUS } from '../result-status.js';
 import { keyOf } from '../server/lease-key.js';
+import { poolSizeOf } from '../server/pool-size.js';
 import type {
   ClaimedTask,
   ClaimOrder,
@@ -41,13 +42,18 @@ import { Notifications } from './notifications.js';
 import { PostgresJoinedWrites } from './postgres.joined-writes.js';
 import { postgresSchema } from './postgres.schema.js';
 import { postgresStatements } from './postgres.statements.js';
+import { Sockets } from './sockets.js';
 import { storedWorker } from '../stored-worker.js';
 
-/** How long a statement may take before its connection counts as lost, in ms. */
+/** How long a statement may take before its connection counts as lost, in ms... */
 const STATEMENT_TIMEOUT = 15_000;
+/** ...and one that stores single tasks, whose callers have time for another connection then. */
+const INSERT_TIMEOUT = 5000;
+/** A sign of life has a third of its lease, but no less than so many ms. */
+const SHORTEST_RENEWAL = 1000;
 const CONNECT_TIMEOUT = 5000;
-/** Three for writing, the others for reading. */
-const POOL_SIZE = 5;
+/** When an idle connection begins to show that it is alive, in ms: some networks forget it. */
+const KEEP_ALIVE = 30_000;
 const OLDEST = 120_000;
 /** Any number that nobody else uses: the lock under which tables are changed. */
 const SCHEMA_LOCK = 5_160_730_415;
@@ -67,6 +73,16 @@ const TYPES = { getTypeParser: (oid: number) => PARSERS[oid] ?? String } as Cust
 
 type Row = unknown[];
 
+/** How a statement is run. */
+interface How {
+  /** @default any connection of the pool */
+  readonly via?: Pool | PoolClient;
+  /** For a statement that the server may keep prepared, on each connection. */
+  readonly name?: string;
+  /** In ms. @default {@link STATEMENT_TIMEOUT} */
+  readonly timeout?: number;
+}
+
 /** PostgreSQL through the `pg` pool of a TypeORM DataSource. Each method is one statement. */
 export class PostgresDatabase implements ServerDatabase {
   readonly remedy =
@@ -81,6 +97,7 @@ export class PostgresDatabase implements ServerDatabase {
   readonly toBackendError = toBackendError;
 
   private readonly sql: ReturnType<typeof postgresStatements>;
+  private readonly sockets: Sockets;
   /** Whether connections turned out to be shared through a pooler. */
   private isPooled = false;
   private pool!: Pool;
@@ -95,6 +112,8 @@ export class PostgresDatabase implements ServerDatabase {
     this.sql = postgresStatements(this.schema.names);
     const ask = async (text: string) => (await this.run(text)).rows[0]?.[0];
     this.joined = new PostgresJoinedWrites(this.schema.names, ask);
+    const { stream } = (settings.connection.extra ?? {}) as { stream?: never };
+    this.sockets = new Sockets(stream);
     const channel = `${settings.schema ?? ''}.${settings.tablePrefix}change`;
     const connect = () => connectBeside(this.pool);
     this.waker = new Notifications(channel, settings.listen, connect, () => this.pool, logger);
@@ -112,15 +131,24 @@ export class PostgresDatabase implements ServerDatabase {
   dataSourceOptions(): DataSourceOptions {
     const { extra, ...connection } = this.settings.connection;
     return {
-      poolSize: POOL_SIZE,
+      poolSize: poolSizeOf(this.settings),
       connectTimeoutMS: CONNECT_TIMEOUT,
       applicationName: 'sitq',
       ...connection,
       ...(this.settings.schema === undefined ? {} : { schema: this.settings.schema }),
       installExtensions: false,
       poolErrorHandler: () => undefined, // an idle connection that breaks is replaced by the pool
-      extra: { keepAlive: true, ...(extra as object) },
+      extra: {
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE,
+        ...(extra as object),
+        stream: this.sockets.create,
+      },
     } as DataSourceOptions;
+  }
+
+  abandon(): void {
+    this.sockets.destroyAll();
   }
 
   async withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
@@ -158,15 +186,18 @@ export class PostgresDatabase implements ServerDatabase {
   async insert(tasks: readonly NewTask[], together: boolean): Promise<number[]> {
     if (tasks.length === 1 && this.settings.durability === 'full') return this.insertOne(tasks[0]!);
     const values = [...columnsOf(tasks), this.relaxed];
-    if (!together) return this.inserted(tasks, await this.run(this.sql.insert, values), this.pool);
+    if (!together) {
+      const added = await this.run(this.sql.insert, values, { timeout: INSERT_TIMEOUT });
+      return this.inserted(tasks, added, this.pool);
+    }
     const client = await this.pool.connect();
     const onError = () => undefined; // the statement under way fails with it
     client.on('error', onError);
     try {
-      await client.query('BEGIN');
-      const added = await this.run(this.sql.insert, values, client);
+      await this.run('BEGIN', [], { via: client });
+      const added = await this.run(this.sql.insert, values, { via: client });
       const refused = await this.inserted(tasks, added, client);
-      await client.query(refused.length > 0 ? 'ROLLBACK' : 'COMMIT');
+      await this.run(refused.length > 0 ? 'ROLLBACK' : 'COMMIT', [], { via: client });
       client.off('error', onError);
       client.release();
       return refused;
@@ -178,7 +209,10 @@ export class PostgresDatabase implements ServerDatabase {
 
   private async insertOne(task: NewTask): Promise<number[]> {
     const values = columnsOf([task]).map(([value]) => value);
-    const { rowCount } = await this.run(this.sql.insertOne, values, this.pool, 'insert');
+    const { rowCount } = await this.run(this.sql.insertOne, values, {
+      name: 'insert',
+      timeout: INSERT_TIMEOUT,
+    });
     return rowCount === 1 ? [] : this.differing([task], this.pool);
   }
 
@@ -196,7 +230,7 @@ export class PostgresDatabase implements ServerDatabase {
   /** Which tasks have an id that is stored with another name or payload. */
   private async differing(tasks: readonly NewTask[], via: Pool | PoolClient): Promise<number[]> {
     const stored = new Map<unknown, Row>();
-    const same = await this.run(this.sql.same, [tasks.map((task) => task.id)], via);
+    const same = await this.run(this.sql.same, [tasks.map((task) => task.id)], { via });
     for (const row of same.rows) stored.set(row[0], row);
     return tasks.flatMap((task, i) => {
       const [, name, payload] = stored.get(task.id) ?? [];
@@ -331,13 +365,16 @@ export class PostgresDatabase implements ServerDatabase {
       beat.lease,
       beat.inFlight,
       beat.stuck,
+      JSON.stringify(beat.lingering),
       beat.loopLag,
     ]);
   }
 
   async renew(workerId: string, beat: WorkerBeat): Promise<boolean> {
-    const { lease, inFlight, stuck, loopLag } = beat;
-    const { rows } = await this.run(this.sql.renew, [workerId, lease, inFlight, stuck, loopLag]);
+    const { lease, inFlight, stuck, lingering, loopLag } = beat;
+    const timeout = Math.min(STATEMENT_TIMEOUT, Math.max(SHORTEST_RENEWAL, lease / 3));
+    const values = [workerId, lease, inFlight, stuck, JSON.stringify(lingering), loopLag];
+    const { rows } = await this.run(this.sql.renew, values, { timeout });
     if (rows[0]) this.onTime(rows[0][0] as number);
     return rows.length === 1;
   }
@@ -463,20 +500,15 @@ export class PostgresDatabase implements ServerDatabase {
     return this.settings.durability === 'relaxed' ? 'off' : 'on';
   }
 
-  /** @param name for a statement that the server may keep prepared, on each connection. */
-  private run(
-    text: string,
-    values: unknown[] = [],
-    via: Pool | PoolClient = this.pool,
-    name?: string,
-  ) {
+  private run(text: string, values: unknown[] = [], how: How = {}) {
+    const { via = this.pool, name, timeout = STATEMENT_TIMEOUT } = how;
     const query = {
       text,
       name: this.isPooled ? undefined : name && this.schema.names.plain(name),
       values,
       rowMode: 'array' as const,
       types: TYPES,
-      query_timeout: STATEMENT_TIMEOUT,
+      query_timeout: timeout,
     };
     return via.query<Row>(query);
   }

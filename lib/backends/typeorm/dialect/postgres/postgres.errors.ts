@@ -1,17 +1,21 @@
 import { BackendError } from '../../../../errors/backend.error.js';
 
-/** SQLSTATEs, or the first two characters of their class. */
-const OUTAGE = ['08', '57P', '53', '25006', '58'];
-const CONFLICT = ['40', '55P03'];
+/** SQLSTATEs, or how those of a class begin. */
+const OUTAGE = ['08', '57P', '53', '25006', '25P03', '25P04', '58'];
+/** Also a statement that the server was told to cancel: nothing of it was done. */
+const CONFLICT = ['40', '55P03', '57014'];
 const MISTAKE = ['21', '22', '23', '54'];
 
 /** Errors of sockets, and what `pg` says without giving a code. */
 const SOCKET = new Set([
+  'ECONNABORTED',
   'ECONNRESET',
   'ECONNREFUSED',
   'EPIPE',
   'ETIMEDOUT',
+  'EHOSTDOWN',
   'EHOSTUNREACH',
+  'ENETDOWN',
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -53,8 +57,9 @@ export function isMistake(error: unknown): boolean {
 export function toBackendError(error: unknown): BackendError {
   if (error instanceof BackendError) return error;
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message || error.name : String(error);
-  return new BackendError(`PostgreSQL refused: ${message}${code && ` (${code})`}.${remedy(code)}`, {
+  const what = isOutage(error) ? 'PostgreSQL cannot be used now' : 'PostgreSQL refused';
+  const message = `${what}: ${messageOf(error)}${code && ` (${code})`}.${remedy(code)}`;
+  return new BackendError(message, {
     cause: error,
     transient: isOutage(error) || isConflict(error),
   });
@@ -66,9 +71,18 @@ function remedy(code: string): string {
       return ` The tables are missing: run 'npx sitq migrate', or set migrate: true.`;
     case '42501':
       return ` Grant the role what 'npx sitq schema --type postgres --grants <role>' prints.`;
+    case '53300':
+      return ` Raise the server's max_connections, or lower poolSize.`;
     default:
       return '';
   }
+}
+
+/** Where several addresses were tried the error itself says nothing. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { errors = [] } = error as { errors?: unknown[] };
+  return error.message || errors.map(messageOf).join(', ') || error.name;
 }
 
 function codeOf(error: unknown): string {

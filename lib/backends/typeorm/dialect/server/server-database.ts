@@ -168,6 +168,9 @@ export interface ServerDatabase {
    */
   listWorkers(): Promise<StoredWorker[]>;
 
+  /** Closes what is left of the connections at once, where a goodbye would never be answered. */
+  abandon?(): void;
+
   /** The connection was lost, or could not be made: whether the statement was done is unknown. */
   isOutage(error: unknown): boolean;
   /** Nothing was done because of others who were at work on the same rows. */

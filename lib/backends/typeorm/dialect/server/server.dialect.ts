@@ -15,11 +15,16 @@ import { Claims } from './claims.js';
 import { ServerClock } from './server-clock.js';
 import type { ServerDatabase } from './server-database.js';
 import { ServerWrites } from './server.writes.js';
+import { Turns } from './turns.js';
 
 /** How long deadlocks and the like are tried again, in ms. */
 const CONFLICT_PATIENCE = 15_000;
 /** How long a lost server is tried again before callers hear of it, in ms. */
 const OUTAGE_PATIENCE = 5000;
+/** How long an enqueue takes at most, also where the server neither answers nor refuses, in ms. */
+const ENQUEUE_DEADLINE = 15_000;
+/** So many connections are used for writing when everything happens at once, mostly. */
+const WRITERS = 3;
 
 /** What PostgreSQL and MySQL have in common: a server with a clock, and many connections to it. */
 export class ServerDialect implements Dialect {
@@ -36,15 +41,24 @@ export class ServerDialect implements Dialect {
    * while the ends of runs are stored: so the server and the handlers work at the same time.
    */
   readonly groups: readonly CommitGroup[] = [
-    { kinds: ['cancel', 'insert'], parallel: 1 },
+    { kinds: ['cancel', 'insert'], parallel: 1, deadline: ENQUEUE_DEADLINE },
     { kinds: ['report', 'settle', 'change', 'claim'], parallel: 2 },
-    { kinds: ['register', 'renew', 'rescue', 'prune', 'retire'], parallel: 1 },
+    { kinds: ['register', 'renew', 'retire'], parallel: 1 },
+    { kinds: ['rescue', 'prune'], parallel: 1 },
   ];
 
   private readonly claims: Claims;
   private readonly writes: ServerWrites;
 
-  constructor(private readonly database: ServerDatabase) {
+  /** Reads leave connections for writing: a thousand that come at once would hold it up. */
+  private readonly reads: Turns;
+
+  /** @param poolSize how many connections the database has for all of it. */
+  constructor(
+    private readonly database: ServerDatabase,
+    poolSize: number,
+  ) {
+    this.reads = new Turns(Math.max(1, poolSize - WRITERS));
     this.place = database.place;
     this.remedy = database.remedy;
     this.schema = database.schema;
@@ -83,19 +97,20 @@ export class ServerDialect implements Dialect {
   }
 
   findTask(taskId: string): Promise<StoredTask | null> {
-    return this.database.findTask(taskId);
+    return this.reads.run(() => this.database.findTask(taskId));
   }
 
   findResult(taskId: string): Promise<StoredResult | null> {
-    return this.database.findResult(taskId);
+    return this.reads.run(() => this.database.findResult(taskId));
   }
 
   findLog(taskId: string): Promise<LogLine[] | null> {
-    return this.database.findLog(taskId);
+    return this.reads.run(() => this.database.findLog(taskId));
   }
 
   findCancelRequests(workerId: string): Promise<string[]> {
-    return this.database.findCancelRequests(workerId, this.claims.holdings.ids());
+    const ids = this.claims.holdings.ids();
+    return this.reads.run(() => this.database.findCancelRequests(workerId, ids));
   }
 
   findNextEta(request: ReserveRequest): Promise<number | null> {
@@ -103,15 +118,19 @@ export class ServerDialect implements Dialect {
   }
 
   count(): Promise<TaskCounts> {
-    return this.database.count();
+    return this.reads.run(() => this.database.count());
   }
 
   peek(request: ReserveRequest): Promise<string[]> {
-    return this.claims.peek(request);
+    return this.reads.run(() => this.claims.peek(request));
   }
 
   listWorkers(): Promise<StoredWorker[]> {
-    return this.database.listWorkers();
+    return this.reads.run(() => this.database.listWorkers());
+  }
+
+  abandon(): void {
+    this.database.abandon?.();
   }
 
   patienceFor(error: unknown): number {
