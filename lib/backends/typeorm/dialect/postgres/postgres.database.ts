@@ -42,7 +42,7 @@ import { Notifications } from './notifications.js';
 import { PostgresJoinedWrites } from './postgres.joined-writes.js';
 import { postgresSchema } from './postgres.schema.js';
 import { postgresStatements } from './postgres.statements.js';
-import { Sockets } from './sockets.js';
+import { Sockets } from '../server/sockets.js';
 import { storedWorker } from '../stored-worker.js';
 
 /** How long a statement may take before its connection counts as lost, in ms... */
