@@ -1,7 +1,9 @@
 import type { CancellingBackend } from '../core/capabilities/cancelling-backend.js';
-import type { SitqLogger } from '../core/logger.js';
 import { TaskCancelledError } from '../errors/task-cancelled.error.js';
+import type { OutageLog } from './outage-log.js';
 import type { Slots } from './slots.js';
+
+const LOOK = 'look for cancels';
 
 /** Aborts the signal of runs that somebody, in whatever process, wants cancelled. */
 export class CancelWatch {
@@ -13,7 +15,7 @@ export class CancelWatch {
     private readonly backend: CancellingBackend,
     private readonly workerId: string,
     private readonly slots: Slots,
-    private readonly logger: SitqLogger,
+    private readonly outages: OutageLog,
   ) {}
 
   /** Looks now; a call during a look makes one more. */
@@ -39,8 +41,9 @@ export class CancelWatch {
       for (const taskId of await this.backend.cancelRequests(this.workerId)) {
         this.slots.get(taskId)?.abort(new TaskCancelledError(taskId));
       }
+      this.outages.worked(LOOK);
     } catch (error) {
-      this.logger.warn(`Worker ${this.workerId} cannot look for cancels: ${String(error)}`);
+      this.outages.failed(LOOK, error);
     }
   }
 }

@@ -4,6 +4,7 @@ import type {
   WorkerRegistration,
 } from '../core/capabilities/leasing-backend.js';
 import type { SitqLogger } from '../core/logger.js';
+import type { OutageLog } from './outage-log.js';
 
 /** Signs of life per lease. */
 const BEATS_PER_LEASE = 3;
@@ -12,6 +13,9 @@ const RETRY_INTERVAL = 100;
 /** How often to look for tasks of dead workers, in ms; with a short lease more often. */
 const SWEEP_INTERVAL = 1000;
 
+const RENEW = 'renew its lease';
+const SWEEP = 'look for lost tasks';
+
 /** What the keeper needs to know of its worker. */
 export interface LeaseKeeperParts {
   readonly backend: LeasingBackend;
@@ -19,6 +23,7 @@ export interface LeaseKeeperParts {
   /** In ms. */
   readonly lease: number;
   readonly logger: SitqLogger;
+  readonly outages: OutageLog;
   /** What a beat tells beside the lease. */
   readonly load: () => Omit<WorkerBeat, 'lease'>;
   /** The registration ran out: the tasks in flight are no longer this worker's. */
@@ -35,12 +40,16 @@ export class LeaseKeeper {
   private beating = Promise.resolve();
   private following: Promise<void> | null = null;
   private failing = false;
+  /** When the registration was last renewed, and since when without a gap. */
+  private renewedAt = -Infinity;
+  private steadySince = -Infinity;
   private stopped = false;
 
   constructor(private readonly parts: LeaseKeeperParts) {}
 
   async start(): Promise<void> {
     await this.register();
+    this.renewedAt = performance.now();
     if (this.stopped) return this.parts.backend.retireWorker(this.parts.registration.id);
     await this.sweep();
     this.scheduleBeat();
@@ -82,7 +91,8 @@ export class LeaseKeeper {
     if (this.stopped) return;
     this.sweepTimer = setTimeout(
       () => {
-        void this.sweep().then(() => this.scheduleSweep());
+        const swept = this.maySweep() ? this.sweep() : Promise.resolve();
+        void swept.then(() => this.scheduleSweep());
       },
       Math.min(SWEEP_INTERVAL, this.parts.lease / BEATS_PER_LEASE),
     );
@@ -91,7 +101,7 @@ export class LeaseKeeper {
 
   private async beatOnce(): Promise<void> {
     if (this.stopped) return; // a handler that was stuck has ended at last
-    const { backend, registration, lease, load, logger, onLost } = this.parts;
+    const { backend, registration, lease, load, logger, onLost, outages } = this.parts;
     try {
       if (!(await backend.renewWorker(registration.id, { lease, ...load() }))) {
         logger.error(
@@ -102,13 +112,33 @@ export class LeaseKeeper {
         await this.register();
       }
       this.failing = false;
+      this.renewed();
+      outages.worked(RENEW);
     } catch (error) {
-      if (!this.failing) {
-        logger.warn(`Worker ${registration.id} could not renew its lease: ${String(error)}`);
-      }
       this.failing = true;
+      outages.failed(RENEW, error);
     }
     this.scheduleBeat();
+  }
+
+  private renewed(): void {
+    const now = performance.now();
+    if (now - this.renewedAt > this.longestGap) this.steadySince = now;
+    this.renewedAt = now;
+  }
+
+  /**
+   * Not after an outage, nor after this process stood still: the registrations of workers that are
+   * alive may have run out, too. Each has a whole lease to renew its own before it counts as lost.
+   */
+  private maySweep(): boolean {
+    const now = performance.now();
+    return now - this.renewedAt <= this.longestGap && now - this.steadySince >= this.parts.lease;
+  }
+
+  /** Another worker's last sign of life may be older than ours by the time between two. */
+  private get longestGap(): number {
+    return 0.6 * this.parts.lease;
   }
 
   private register(): Promise<void> {
@@ -118,7 +148,7 @@ export class LeaseKeeper {
 
   /** Takes over the tasks of dead workers. Finding none costs a look without a lock. */
   private async sweep(): Promise<void> {
-    const { backend, logger, registration } = this.parts;
+    const { backend, logger, outages, registration } = this.parts;
     try {
       for (const task of await backend.rescueTasks(registration.id)) {
         logger.warn(
@@ -126,8 +156,9 @@ export class LeaseKeeper {
             `${task.attempt}; it is ${task.status} now.`,
         );
       }
+      outages.worked(SWEEP);
     } catch (error) {
-      logger.warn(`Worker ${registration.id} cannot look for lost tasks: ${String(error)}`);
+      outages.failed(SWEEP, error);
     }
   }
 }

@@ -2,11 +2,14 @@ import type { Backend } from '../core/backend.js';
 import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
 import type { SitqLogger } from '../core/logger.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { OutageLog } from './outage-log.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskRun } from './task-run.js';
 
 /** How long reports are gathered, in ms. */
 const INTERVAL = 100;
+
+const STORE = 'store what tasks report';
 
 /** Writes the progress and the log lines of runs, gathered so that a chatty handler costs little. */
 export class Reporter {
@@ -18,6 +21,7 @@ export class Reporter {
     private readonly backend: Backend,
     private readonly logger: SitqLogger,
     private readonly observer: RunObserver,
+    private readonly outages: OutageLog,
   ) {}
 
   /** The run has something to report. */
@@ -35,10 +39,13 @@ export class Reporter {
       this.warnOnce();
       return;
     }
-    this.backend.storeReport(run.reserved.id, report).catch((error: unknown) => {
-      if (error instanceof LeaseLostError) this.observer.refused(run);
-      else this.logger.warn(`A report of task ${run.reserved.id} was not stored: ${String(error)}`);
-    });
+    this.backend.storeReport(run.reserved.id, report).then(
+      () => this.outages.worked(STORE),
+      (error: unknown) => {
+        if (error instanceof LeaseLostError) this.observer.refused(run);
+        else this.outages.failed(STORE, error);
+      },
+    );
   }
 
   private flushAll(): void {

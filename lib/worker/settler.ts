@@ -10,6 +10,7 @@ import { textOf } from '../core/text-of.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
+import type { OutageLog } from './outage-log.js';
 
 const LONGEST_PAUSE = 5_000;
 /** What no later try would change. */
@@ -26,6 +27,7 @@ export class Settler {
     private readonly backend: Backend,
     private readonly codec: PayloadCodec,
     private readonly logger: SitqLogger,
+    private readonly outages: OutageLog,
   ) {}
 
   /** A value that cannot be kept fails its task: running it again would not change the value. */
@@ -67,16 +69,19 @@ export class Settler {
   private async insist<T>(task: ReservedTask, work: () => Promise<T>): Promise<T | undefined> {
     for (let round = 0; ; round += 1) {
       try {
-        return await work();
+        const done = await work();
+        if (round > 0) this.outages.worked(storing(task));
+        return done;
       } catch (error) {
-        if (error instanceof LeaseLostError) throw error;
-        const final = FINAL.some((kind) => error instanceof kind);
-        if (round === 0 || final) {
-          this.logger.warn(
-            `The outcome of task ${task.id} is not stored${final ? '' : ' yet'}: ${textOf(error)}`,
-          );
+        const isLost = error instanceof LeaseLostError;
+        const isFinal = FINAL.some((kind) => error instanceof kind);
+        if (!isLost && !isFinal) this.outages.failed(storing(task), error);
+        else if (round > 0) this.outages.worked(storing(task)); // it is over, one way or another
+        if (isLost) throw error;
+        if (isFinal) {
+          this.logger.warn(`The outcome of task ${task.id} is not stored: ${textOf(error)}`);
+          return undefined;
         }
-        if (final) return undefined;
       }
       const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);
       await sleep(pause, undefined, { ref: false });
@@ -107,4 +112,8 @@ export class Settler {
         return Promise.reject(new LeaseLostError(id, lease));
     }
   }
+}
+
+function storing(task: ReservedTask): string {
+  return `store the outcome of task ${task.id} yet`;
 }

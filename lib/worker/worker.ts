@@ -20,6 +20,7 @@ import type { Serializer } from '../core/serializer.js';
 import { TaskContext } from '../core/task-context.js';
 import type { ReservedTask } from '../core/task.js';
 import { VERSION } from '../core/version.js';
+import { within } from '../core/within.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
@@ -27,6 +28,7 @@ import { Bell } from './bell.js';
 import { CancelWatch } from './cancel-watch.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoopLag } from './loop-lag.js';
+import { OutageLog } from './outage-log.js';
 import { PluginTicker } from './plugin-ticker.js';
 import { Reporter } from './reporter.js';
 import { RunTransactions } from './run-transactions.js';
@@ -36,7 +38,6 @@ import { Slots } from './slots.js';
 import { TaskRun, type TaskRunParts } from './task-run.js';
 import { TaskRunner } from './task-runner.js';
 import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
-import { within } from './within.js';
 
 /** Aborted handlers have a fifth of the shutdown timeout, at most so many ms, to come to an end. */
 const LONGEST_ABORT = 2000;
@@ -46,6 +47,10 @@ const MANY_SLOTS = 100;
 const MOST_PER_CLAIM = 500;
 /** How long the last writes of a shutdown may take, in ms. */
 const LAST_WRITES = 1000;
+/** How often to try when the store cannot be used, in ms; with a short poll interval more often. */
+const OUTAGE_INTERVAL = 1000;
+
+const CLAIM = 'claim tasks';
 
 /**
  * What a worker is made of; Nest provides all of it.
@@ -104,6 +109,7 @@ export class Worker implements RunObserver {
   private readonly codec: PayloadCodec;
   private readonly context: TaskContext;
   private readonly bell = new Bell();
+  private readonly outages: OutageLog;
   private readonly reporter: Reporter;
   private readonly runParts: TaskRunParts;
   private readonly runner: TaskRunner;
@@ -121,7 +127,6 @@ export class Worker implements RunObserver {
   /** Slots that claims on their way will fill. */
   private claiming = 0;
   private slotFreed = false;
-  private outage = false;
   private starting: Promise<void> | undefined;
   private loop: Promise<unknown> | undefined;
   private stopping: Promise<void> | undefined;
@@ -135,14 +140,15 @@ export class Worker implements RunObserver {
     this.context = parts.context ?? new TaskContext();
     this.codec = new PayloadCodec(parts.serializer ?? new DefaultSerializer());
     this.slots = new Slots(this.settings.concurrency, []);
-    this.reporter = new Reporter(backend, logger, this);
+    this.outages = new OutageLog(this.id, logger);
+    this.reporter = new Reporter(backend, logger, this, this.outages);
     this.runParts = {
       workerId: this.id,
       codec: this.codec,
       transactions: new RunTransactions(backend, this.codec),
       onReport: this.reporter.add,
     };
-    this.ticker = new PluginTicker(plugins, clock, logger);
+    this.ticker = new PluginTicker(plugins, clock, logger, this.outages);
     this.runner = new TaskRunner({
       clock,
       logger,
@@ -151,7 +157,7 @@ export class Worker implements RunObserver {
       codec: this.codec,
       context: this.context,
       reporter: this.reporter,
-      settler: new Settler(backend, this.codec, logger),
+      settler: new Settler(backend, this.codec, logger, this.outages),
       timeoutGrace: this.settings.timeoutGrace,
     });
   }
@@ -186,7 +192,7 @@ export class Worker implements RunObserver {
     await this.leases?.start();
     if (this.isStopping()) return;
     if (isCancellingBackend(backend)) {
-      this.cancels = new CancelWatch(backend, this.id, this.slots, logger);
+      this.cancels = new CancelWatch(backend, this.id, this.slots, this.outages);
     }
     if (isWakingBackend(backend)) {
       this.stopListening = backend.onChange((change) => this.onChange(change));
@@ -247,8 +253,7 @@ export class Worker implements RunObserver {
     try {
       const request = { ...this.request(), maxTasks };
       const tasks = await this.parts.backend.reserveTask(this.id, request);
-      if (this.outage) this.parts.logger.log(`Worker ${this.id} can claim tasks again.`);
-      this.outage = false;
+      this.outages.worked(CLAIM);
       return tasks;
     } catch (error) {
       if (error instanceof LeaseLostError) await this.leases?.beat();
@@ -261,13 +266,11 @@ export class Worker implements RunObserver {
     return { queues: this.settings.queues, handlers: this.slots.capacities };
   }
 
-  /** One line per outage in the log, one attempt per poll interval at the store. */
+  /** However long the poll interval: the end of an outage rings for nobody. */
   private async sitOut(error: unknown): Promise<void> {
-    if (!this.outage) {
-      this.parts.logger.error(`Worker ${this.id} cannot claim tasks: ${String(error)}`);
-    }
-    this.outage = true;
-    await sleep(this.settings.pollInterval * (0.5 + Math.random()), undefined, { ref: false });
+    this.outages.failed(CLAIM, error);
+    const interval = Math.min(OUTAGE_INTERVAL, this.settings.pollInterval);
+    await sleep(interval * (0.5 + Math.random()), undefined, { ref: false });
   }
 
   private async rest(): Promise<void> {
@@ -389,6 +392,7 @@ export class Worker implements RunObserver {
       backend,
       lease: this.settings.lease,
       logger: this.parts.logger,
+      outages: this.outages,
       registration: this.registration(),
       load: () => {
         const { inFlight, stuck } = this.slots;
