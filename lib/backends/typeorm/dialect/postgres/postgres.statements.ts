@@ -6,6 +6,9 @@ const MAX_LOG_LINES = 1000;
 /** The server's time in ms. One instant per statement. */
 export const NOW = `(extract(epoch FROM statement_timestamp()) * 1000)::bigint`;
 
+/** When the server was started. */
+const STARTED = `(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint`;
+
 /** How long the statement has taken so far, in ms. */
 const TOOK = `extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000`;
 
@@ -209,7 +212,9 @@ export function postgresStatements(names: TableNames) {
       WHERE id = $1 RETURNING ${NOW}`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
-    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW} FROM {worker}`,
+    /** While the server was away nobody could renew: all have a whole lease from its start on. */
+    workers: `SELECT id, host, pid, process_identity,
+        greatest(expires_at, ${STARTED} + lease) <= ${NOW} FROM {worker}`,
     orphan: `WITH orphan AS MATERIALIZED (SELECT 1 FROM {task} t WHERE ${RUNNING}
           AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
       SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,
