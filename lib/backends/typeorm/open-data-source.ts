@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AbstractLogger, DataSource, DriverPackageNotInstalledError } from 'typeorm';
+import type { SitqLogger } from '../../core/logger.js';
 import { BackendError } from '../../errors/backend.error.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
 import type { Dialect } from './dialect/dialect.js';
 import { schemaOf } from './schema.js';
 
+/** Pauses between attempts grow with each one, to so many ms. */
+const LONGEST_PAUSE = 250;
+/** How long nothing is said, in ms: other processes that boot are soon out of the way. */
+const SILENCE = 1000;
+
 /**
  * Opens a DataSource of sitq's own and makes it ready; both again while other processes are in
- * the way, for at most so many ms.
+ * the way, or the server is away, for at most so many ms.
  *
  * @throws ConfigurationError when the package of the driver is not installed.
  * @throws BackendError when the database cannot be used.
@@ -17,9 +23,11 @@ export async function openDataSource(
   dialect: Dialect,
   patience: number,
   makeReady: (dataSource: DataSource) => Promise<unknown>,
+  logger?: SitqLogger,
 ): Promise<DataSource> {
-  const giveUpAt = Date.now() + patience;
-  for (;;) {
+  const began = performance.now();
+  let isTold = false;
+  for (let round = 0; ; round += 1) {
     const dataSource = createDataSource(dialect);
     try {
       await dataSource.initialize();
@@ -28,10 +36,14 @@ export async function openDataSource(
     } catch (error) {
       const wasOpen = dataSource.isInitialized;
       if (wasOpen) await dataSource.destroy();
-      if (dialect.patienceFor(error) === 0 || Date.now() >= giveUpAt) {
-        throw wasOpen ? unusable(dialect, error) : unreachable(dialect, error);
+      const waited = performance.now() - began;
+      const failure = wasOpen ? unusable(dialect, error) : unreachable(dialect, error);
+      if (dialect.patienceFor(error) === 0 || waited >= patience) throw failure;
+      if (!isTold && waited >= SILENCE) {
+        logger?.warn(`${failure.message} It is tried again for ${patience / 1000} s.`);
+        isTold = true;
       }
-      await sleep(5 + Math.random() * 45);
+      await sleep(Math.random() * Math.min(LONGEST_PAUSE, 10 + 5 * round));
     }
   }
 }

@@ -51,7 +51,7 @@ import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
 import type { Ring } from './waker.js';
 import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
-/** How long opening waits for other processes that open the same new database, in ms. */
+/** How long opening waits for a server that is away, and for processes in the way, in ms. */
 const OPEN_PATIENCE = 30_000;
 /** How long closing waits for a server to do what was accepted before, in ms... */
 const LAST_COMMITS = 5000;
@@ -281,10 +281,12 @@ export class TypeOrmBackend
 
   private async start(): Promise<void> {
     await this.dialect.prepare();
-    this.dataSource = await openDataSource(this.dialect, OPEN_PATIENCE, async (dataSource) => {
-      await ensureSchema(new Migrator(dataSource, this.dialect), this.migrate);
-      await this.dialect.attach(dataSource);
-    });
+    const { dialect, logger } = this;
+    const makeReady = async (dataSource: DataSource) => {
+      await ensureSchema(new Migrator(dataSource, dialect), this.migrate);
+      await dialect.attach(dataSource);
+    };
+    this.dataSource = await openDataSource(dialect, OPEN_PATIENCE, makeReady, logger);
     await this.dialect.waker?.open();
   }
 
