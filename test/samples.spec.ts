@@ -1,11 +1,15 @@
 import Database from 'better-sqlite3';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { complaintsAbout } from '../sample/03-postgres/stage/verdict.js';
+import type { Sql } from './app/databases/sql.js';
+import { eventually } from './app/eventually.js';
+import { createStore, type Store } from './app/stores.js';
 import { tempDirectory } from './app/temp-file.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -16,6 +20,13 @@ const BROKEN: Record<string, string> = {
   truncated: 'The SVG ends in the middle',
 };
 const WIDTHS = [96, 320, 960];
+const SHOP = join(ROOT, 'build/03-postgres/main.js');
+
+/** What the shop answers to an order. */
+interface Placed {
+  id: string;
+  invoice: string;
+}
 
 /** A program under Node, as somebody at a terminal sees it. */
 class Program {
@@ -26,10 +37,10 @@ class Program {
   readonly exit: Promise<number | NodeJS.Signals>;
   private readonly process: ChildProcess;
 
-  constructor(args: string[], { cwd = ROOT, port = 0 } = {}) {
+  constructor(args: string[], { cwd = ROOT, port = 0, env = {} } = {}) {
     this.process = spawn(process.execPath, args, {
       cwd,
-      env: { ...process.env, NO_COLOR: '1', PORT: String(port) },
+      env: { ...process.env, NO_COLOR: '1', PORT: String(port), ...env },
     });
     Program.running.add(this);
     this.process.stdout!.on('data', (data: Buffer) => (this.output += String(data)));
@@ -55,6 +66,18 @@ class Program {
     }
   }
 
+  /** Ids of the processes that it started, directly or not. */
+  children(): number[] {
+    const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+    const rows = table
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
+    const childrenOf = (pid: number): number[] =>
+      rows.filter(([, parent]) => parent === pid).flatMap(([id]) => [id!, ...childrenOf(id!)]);
+    return childrenOf(this.process.pid!);
+  }
+
   async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
     this.process.kill(signal);
     return this.exit;
@@ -76,7 +99,13 @@ interface Row {
 /** With the Nest CLI. They import the library as an application does, from `dist`. */
 beforeAll(async () => {
   if (isDistStale()) await run('node_modules/typescript/bin/tsc', '-p', 'lib/tsconfig.json');
-  await run('node_modules/@nestjs/cli/bin/nest.js', 'build', '01-thumbnails', '02-minimal');
+  await run(
+    'node_modules/@nestjs/cli/bin/nest.js',
+    'build',
+    '01-thumbnails',
+    '02-minimal',
+    '03-postgres',
+  );
 });
 
 afterEach(() => Program.killAll());
@@ -194,6 +223,96 @@ describe('sample 01-thumbnails', () => {
   });
 });
 
+describe('sample 03-postgres', () => {
+  test('serves HTTP on a PostgreSQL of its own, and leaves nothing behind', async () => {
+    const app = new Program([SHOP, '--workers', '1'], { env: { DATABASE_URL: '' } });
+    const [, url] = await app.says(/(http:\S+)\/orders/);
+    const order = { method: 'POST', body: new URLSearchParams({ customer: 'Bob', cents: '100' }) };
+    const { id, invoice } = (await (await fetch(`${url}/orders`, order)).json()) as Placed;
+    expect(await json(url + invoice)).toMatchObject({ orderId: id, cents: 119 });
+    expect(await json(`${url}/orders/${id}`)).toMatchObject({
+      customer: 'Bob',
+      cents: 100,
+      task: { status: 'completed', attempt: 1 },
+    });
+    expect(await json(`${url}/workers`)).toMatchObject([{ alive: true, concurrency: 4 }]);
+    expect((await fetch(`${url}/orders/none`)).status).toBe(404);
+
+    const children = app.children();
+    expect(children.length).toBeGreaterThan(4); // API, worker, PostgreSQL and its own
+    expect(await app.kill('SIGINT')).toBe('SIGINT');
+    expect(children.filter(isThere)).toEqual([]);
+  });
+
+  test('complains of what is missing, and of unfair shares', () => {
+    const shares = (...invoices: number[]) =>
+      invoices.map((count, pid) => ({ pid, alive: pid > 0, running: 0, invoices: count }));
+    const news = { orders: 10, invoices: 10, open: 0, failed: 1, shares: shares(0, 0, 0) };
+    const good = { ...news, orders: 210, invoices: 210, shares: shares(5, 130, 65) };
+    expect(complaintsAbout(news, good, 200)).toEqual([]);
+    const bad = { orders: 209, invoices: 207, open: 0, failed: 4, shares: shares(5, 148, 49) };
+    expect(complaintsAbout(news, bad, 200)).toEqual([
+      '1 orders are missing.',
+      '2 orders have no invoice.',
+      '3 tasks have failed.',
+      'Worker 2 had less than half of an even share.',
+    ]);
+  });
+
+  describe('on a server', () => {
+    let store: Store;
+    let sql: Sql;
+
+    beforeEach(async () => {
+      store = await createStore('postgres');
+      sql = await store.sql();
+    });
+
+    afterEach(async () => {
+      await Program.killAll();
+      await sql.close();
+      await store.drop();
+    });
+
+    test('shares orders among workers', async () => {
+      const app = shop(store, '--once', '--orders', '120');
+      expect(await app.exit).toBe(0);
+      expect(app.output.match(/^worker \d+ .* invoices {2}0 running$/gm)).toHaveLength(2);
+      expect(app.output).toMatch(
+        /All orders have their invoice, in [\d.]+ s, and were shared fairly/,
+      );
+      expect(app.output).not.toMatch(/WARN|ERROR/);
+      expect(await invoiced(sql)).toEqual({
+        orders: 120,
+        invoiced: 120,
+        completed: 120,
+        runs: 120,
+      });
+    });
+
+    test('a worker is killed: the others write each invoice that it left, once', async () => {
+      const app = shop(store, '--once', '--orders', '300');
+      const [, pid] = await app.says(/without invoice; (\d+): /);
+      await eventually(async () => (await invoiced(sql)).invoiced > 50);
+      process.kill(Number(pid), 'SIGKILL');
+      expect(await app.exit).toBe(0);
+      expect(app.output).toMatch(new RegExp(`^worker ${pid} .* invoices {2}gone$`, 'm'));
+      const { runs, ...rest } = await invoiced(sql);
+      expect(rest).toEqual({ orders: 300, invoiced: 300, completed: 300 });
+      expect(runs - 300).toBeLessThanOrEqual(4); // what was running
+    });
+
+    test('ends with the process that started it, however that ends', async () => {
+      const app = shop(store, '--workers', '1');
+      await app.says(/without invoice/);
+      const children = app.children();
+      expect(children).toHaveLength(2);
+      await app.kill('SIGKILL');
+      await eventually(async () => !children.some(isThere));
+    });
+  });
+});
+
 async function run(...args: string[]): Promise<void> {
   const program = new Program(args);
   if ((await program.exit) !== 0) throw new Error(program.output);
@@ -210,6 +329,29 @@ function isDistStale(): boolean {
 
 function thumbnails(...args: string[]): Program {
   return new Program([join(ROOT, 'build/01-thumbnails/main.js'), ...args]);
+}
+
+function shop({ options }: Store, ...args: string[]): Program {
+  const { url: DATABASE_URL } = options as { url: string };
+  return new Program([SHOP, ...args], { env: { DATABASE_URL } });
+}
+
+async function invoiced(sql: Sql) {
+  const [counts] = await sql.query<Record<'orders' | 'invoiced' | 'completed' | 'runs', number>>(
+    `SELECT (SELECT count(*) FROM sample_order) AS orders,
+      (SELECT count(*) FROM sample_order o JOIN sample_invoice i ON i."orderId" = o.id) AS invoiced,
+      (SELECT count(*) FROM sitq_task WHERE status = 'completed') AS completed,
+      (SELECT sum(attempt) FROM sitq_task) AS runs`,
+  );
+  return counts!;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function tasksOf(out: string): Row[] {
