@@ -119,7 +119,7 @@ describe.each(stores())('on %s', (kind) => {
       expect(asked).toMatchObject({ code: 1, err: 'Nothing was done. Repeat it with --yes.\n' });
       expect(asked.out).toMatch(/^ +sitq_task: 1 row$/m);
       const shown = await sitq('migrate', '--down', count, '--dry-run');
-      expect(shown.out).toMatch(/DROP TABLE \S*sitq_task/);
+      expect(shown.out).toMatch(/DROP TABLE .*sitq_task/);
       expect((await sitq('migrate')).out).toMatch(/up to date/);
 
       const one = await sitq('migrate', '--down', '--yes');
@@ -242,6 +242,50 @@ describe.each(stores())('on %s', (kind) => {
   });
 });
 
+const servers = serverKinds().filter((kind) => stores().includes(kind));
+
+describe.each(servers)('on %s, a migration that is cut off', (kind) => {
+  beforeEach(() => setTheScene(kind));
+
+  const MOMENTS = ['sitq_progress', 'loop_lag', 'INSERT INTO'].flatMap(
+    (text) =>
+      [
+        ['before', text],
+        ['after', text],
+      ] as const,
+  );
+
+  test.each(MOMENTS)('%s %s, is made up for by the next one', async (side, text) => {
+    const proxy = await TcpProxy.to(urlOfStore());
+    const cut = side === 'before' ? proxy.cutBefore(text) : proxy.cutAfter(text);
+    expect((await runCli(['migrate', '--url', proxy.url])).code).toBe(2);
+    await cut;
+    proxy.close();
+    expect(await sitq('migrate')).toMatchObject({ code: 0, err: '' });
+    expect(withoutServer(wrong(await diagnose()))).toEqual({});
+  });
+});
+
+describe.each(stores().filter((kind) => kind === 'mysql' || kind === 'mariadb'))(
+  'on %s alone',
+  (kind) => {
+    beforeEach(() => setTheScene(kind));
+
+    test.each([
+      'ALTER TABLE sitq_log ENGINE = MyISAM',
+      'ALTER TABLE sitq_task CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+    ])('the doctor sees that somebody ran: %s', async (damage) => {
+      await sitq('migrate');
+      const sql = await scene.connect();
+      await sql.run(damage);
+      const { storage } = await findings();
+      expect(storage).toMatchObject({ state: 'fault' });
+      await runScript(store, storage!.lines!.join('\n'));
+      expect((await findings()).storage).toMatchObject({ state: 'well' });
+    });
+  },
+);
+
 describe('on PostgreSQL', () => {
   beforeEach(() => setTheScene('postgres'));
 
@@ -362,7 +406,7 @@ describe('what cannot be', () => {
     expect(err + verbose.err + doctor.out + doctor.err).not.toContain('secret');
   });
 
-  describe.each(serverKinds().filter((kind) => stores().includes(kind)))('%s', (kind) => {
+  describe.each(servers)('%s', (kind) => {
     beforeEach(() => setTheScene(kind));
 
     test('a database that does not exist', async () => {

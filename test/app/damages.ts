@@ -12,6 +12,10 @@ const WHOLE = [
 
 const MYSQL = [
   ['DROP INDEX sitq_task_ready ON sitq_task'],
+  [
+    'DROP INDEX sitq_task_finished ON sitq_task',
+    'CREATE INDEX sitq_task_finished ON sitq_task (finished_at, status)',
+  ],
   ['ALTER TABLE sitq_task ADD COLUMN note text'],
   ['ALTER TABLE sitq_task DROP COLUMN meta'],
   ['ALTER TABLE sitq_task MODIFY priority int NOT NULL DEFAULT 0'],

@@ -5,6 +5,7 @@ import type { Store } from './stores.js';
 
 /** Runs a script as the plain client of the database would. */
 export async function runScript({ kind, options }: Store, script: string): Promise<void> {
+  if (script === '') return;
   if (!('url' in options)) {
     const db = new Database(options.database);
     db.exec(script);
