@@ -140,7 +140,13 @@ describe.each(stores())('TypeOrmBackend on %s', (kind) => {
       limits: {},
       concurrency: 10,
     };
-    await backend.registerWorker(worker, { lease: 60_000, inFlight: 0, stuck: 0, loopLag: null });
+    await backend.registerWorker(worker, {
+      lease: 60_000,
+      inFlight: 0,
+      stuck: 0,
+      lingering: {},
+      loopLag: null,
+    });
     await backend.enqueueTask(task);
     const other = await opened(options);
     await other.retireWorker(worker.id);
@@ -183,6 +189,7 @@ describe.each(stores())('TypeOrmBackend on %s', (kind) => {
       lease: 3_600_000,
       inFlight: 0,
       stuck: 0,
+      lingering: {},
       loopLag: null,
     });
     const tasks = Array.from({ length: 300 }, (_, i) => ({

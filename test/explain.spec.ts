@@ -291,7 +291,8 @@ describe.each(stores())('explain on %s', (kind) => {
     const [claimed] = await queue.backend.reserveTask('doomed');
     expect(claimed?.id).toBe(id);
     const backend = queue.backend as TypeOrmBackend;
-    await backend.renewWorker('doomed', { lease: 20, inFlight: 1, stuck: 0, loopLag: 0 });
+    const beat = { lease: 20, inFlight: 1, stuck: 0, lingering: {}, loopLag: 0 };
+    await backend.renewWorker('doomed', beat);
     await eventually(async () => !(await queue.workers())[0]?.alive);
     expect(await queue.explain(id)).toMatchObject({
       state: 'running',
@@ -386,7 +387,7 @@ describe.each(stores())('explain on %s', (kind) => {
       concurrency: 10,
       ...parts,
     };
-    const beat = { lease, inFlight: 0, stuck: 0, loopLag: 0 };
+    const beat = { lease, inFlight: 0, stuck: 0, lingering: {}, loopLag: 0 };
     await (queue.backend as TypeOrmBackend).registerWorker(worker, beat);
     await sleep(2); // the oldest comes first
   }

@@ -23,15 +23,18 @@ export interface WorkerInfo {
   readonly limits: Readonly<Record<string, number>>;
   /** Slots: how many tasks it runs at once; null when it did not tell. */
   readonly concurrency: number | null;
-  /** How many tasks it runs at this moment. */
+  /**
+   * How many slots are taken: tasks that it runs at this moment, and handlers that go on although
+   * their task has been settled or handed on, as of the last beat.
+   */
   readonly inFlight: number;
-  /** The same by handler; those that run nothing are left out. */
+  /** The same by handler; those that take no slot are left out. */
   readonly running: Readonly<Record<string, number>>;
   /** How many of its handlers ignore their timeout, as of the last beat. */
   readonly stuck: number;
   /**
-   * The longest that its event loop was held up between the last two beats, in ms: nothing else
-   * could run in its process meanwhile. Null when it did not tell.
+   * The longest that its event loop was held up during the last two intervals between beats, in
+   * ms: nothing else could run in its process meanwhile. Null when it did not tell.
    */
   readonly loopLag: number | null;
   readonly startedAt: Date;

@@ -25,7 +25,7 @@ export interface LeaseKeeperParts {
   readonly logger: SitqLogger;
   readonly outages: OutageLog;
   /** What a beat tells beside the lease. */
-  readonly load: () => Omit<WorkerBeat, 'lease'>;
+  readonly load: () => Promise<Omit<WorkerBeat, 'lease'>>;
   /** The registration ran out: the tasks in flight are no longer this worker's. */
   readonly onLost: () => void;
 }
@@ -103,7 +103,7 @@ export class LeaseKeeper {
     if (this.stopped) return; // a handler that was stuck has ended at last
     const { backend, registration, lease, load, logger, onLost, outages } = this.parts;
     try {
-      if (!(await backend.renewWorker(registration.id, { lease, ...load() }))) {
+      if (!(await backend.renewWorker(registration.id, { lease, ...(await load()) }))) {
         logger.error(
           `Worker ${registration.id} was silent for longer than its lease of ${lease} ms; its ` +
             `tasks were handed on. It registers anew.`,
@@ -141,9 +141,9 @@ export class LeaseKeeper {
     return 0.6 * this.parts.lease;
   }
 
-  private register(): Promise<void> {
+  private async register(): Promise<void> {
     const { backend, registration, lease, load } = this.parts;
-    return backend.registerWorker(registration, { lease, ...load() });
+    await backend.registerWorker(registration, { lease, ...(await load()) });
   }
 
   /** Takes over the tasks of dead workers. Finding none costs a look without a lock. */

@@ -1,5 +1,6 @@
 import type { HandlerCapacity } from '../core/backend.js';
 import type { Handler } from '../core/handler.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { TaskRun } from './task-run.js';
 
 /** The slots of a worker: which runs take them, and how much each handler can still take. */
@@ -36,6 +37,16 @@ export class Slots {
     let stuck = 0;
     for (const run of this.runs) if (run.stuck) stuck += 1;
     return stuck;
+  }
+
+  /** Runs whose handler goes on although the task is no longer theirs, by handler. */
+  lingering(): Record<string, number> {
+    const lingering = new Map<string, number>();
+    for (const { abortReason, concluded, handler } of this.runs) {
+      if (!concluded && !(abortReason instanceof LeaseLostError)) continue;
+      lingering.set(handler.name, 1 + (lingering.get(handler.name) ?? 0));
+    }
+    return Object.fromEntries(lingering);
   }
 
   /** The latest run of a task. */

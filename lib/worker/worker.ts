@@ -394,9 +394,10 @@ export class Worker implements RunObserver {
       logger: this.parts.logger,
       outages: this.outages,
       registration: this.registration(),
-      load: () => {
+      load: async () => {
+        const loopLag = await this.loopLag.take();
         const { inFlight, stuck } = this.slots;
-        return { inFlight, stuck, loopLag: this.loopLag.take() };
+        return { inFlight, stuck, lingering: this.slots.lingering(), loopLag };
       },
       onLost: () => {
         for (const run of this.slots.all()) {

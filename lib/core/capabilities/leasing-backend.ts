@@ -32,7 +32,12 @@ export interface WorkerBeat {
   readonly lease: number;
   readonly inFlight: number;
   readonly stuck: number;
-  /** The longest that the event loop was held up since the beat before, in ms; null: not known. */
+  /**
+   * Handlers, by name, that go on although their task has been settled or handed on: their slots
+   * stay taken.
+   */
+  readonly lingering: Readonly<Record<string, number>>;
+  /** The longest that the event loop was held up of late, in ms; null: not known. */
   readonly loopLag: number | null;
 }
 

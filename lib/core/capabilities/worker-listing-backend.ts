@@ -19,6 +19,8 @@ export interface StoredWorker {
   readonly limits: Readonly<Record<string, number>>;
   /** Slots; null when they are not known. */
   readonly concurrency: number | null;
+  /** As of the last beat. */
+  readonly lingering: Readonly<Record<string, number>>;
   /** How many tasks the store says it runs at this moment, by handler. */
   readonly running: Readonly<Record<string, number>>;
   /** As of the last beat. */

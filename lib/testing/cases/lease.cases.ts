@@ -14,7 +14,7 @@ import { eventually, matches, same, WORKER, type Scene } from '../scene.js';
 type Leasing = Scene<Backend & LeasingBackend>;
 
 /** Long enough that no case outlives it, short enough to wait for. */
-export const LONG = { lease: 600_000, inFlight: 0, stuck: 0, loopLag: null };
+export const LONG = { lease: 600_000, inFlight: 0, stuck: 0, lingering: {}, loopLag: null };
 export const SHORT = { ...LONG, lease: 30 };
 
 export const leaseCases = {

@@ -27,11 +27,12 @@ export const workerListingCases = {
       limits: { 'B.run': 2 },
       concurrency: 17,
     };
-    const beat = { lease: 600_000, inFlight: 3, stuck: 2, loopLag: 1234 };
+    const lingering = { 'B.run': 1 };
+    const beat = { lease: 600_000, inFlight: 3, stuck: 2, lingering, loopLag: 1234 };
     await backend.registerWorker({ ...told, processIdentity: 'boot/1' }, beat);
     const [stored, ...others] = await backend.listWorkers();
     same(others, []);
-    matches(stored, { ...told, running: {}, stuck: 2, loopLag: 1234, alive: true });
+    matches(stored, { ...told, running: {}, stuck: 2, lingering, loopLag: 1234, alive: true });
     assert.equal(stored!.expiresAt, stored!.lastBeatAt + 600_000);
     assert.equal(stored!.startedAt, stored!.lastBeatAt);
     assert.ok(Math.abs(stored!.startedAt - Date.now()) < 60_000, 'startedAt is not about now');
@@ -40,16 +41,24 @@ export const workerListingCases = {
   'tells what a worker leaves open': async ({ backend }: Listing) => {
     await backend.registerWorker({ ...worker(), queues: null, concurrency: null }, LONG);
     const [stored] = await backend.listWorkers();
-    matches(stored, { queues: null, concurrency: null, limits: {}, loopLag: null });
+    const nothing = { limits: {}, lingering: {}, loopLag: null };
+    matches(stored, { queues: null, concurrency: null, ...nothing });
   },
 
   'tells what the last beat told': async ({ backend }: Listing) => {
+    const lingering = { 'A.run': 2 };
     await backend.registerWorker(worker(), { ...LONG, stuck: 1, loopLag: 5 });
     const [before] = await backend.listWorkers();
     await sleep(5);
-    await backend.renewWorker(WORKER, { ...LONG, lease: 700_000, stuck: 3, loopLag: 70 });
+    await backend.renewWorker(WORKER, {
+      ...LONG,
+      lease: 700_000,
+      stuck: 3,
+      lingering,
+      loopLag: 70,
+    });
     const [after] = await backend.listWorkers();
-    matches(after, { stuck: 3, loopLag: 70, startedAt: before!.startedAt });
+    matches(after, { stuck: 3, lingering, loopLag: 70, startedAt: before!.startedAt });
     assert.ok(after!.lastBeatAt > before!.lastBeatAt, 'the beat was not noticed');
     assert.equal(after!.expiresAt, after!.lastBeatAt + 700_000);
   },

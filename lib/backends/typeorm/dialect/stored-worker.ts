@@ -18,6 +18,7 @@ export function storedWorker(row: WorkerRow, running: string | null, now: number
     handlers: JSON.parse(handlers) as string[],
     limits: counts(limits),
     concurrency,
+    lingering: counts(row.lingering),
     running: counts(running),
     stuck,
     loopLag: row.loop_lag,

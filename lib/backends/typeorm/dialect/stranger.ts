@@ -20,6 +20,6 @@ export function stranger(id: string): { worker: WorkerRegistration; beat: Worker
       limits: {},
       concurrency: null,
     },
-    beat: { lease: LEASE, inFlight: 0, stuck: 0, loopLag: null },
+    beat: { lease: LEASE, inFlight: 0, stuck: 0, lingering: {}, loopLag: null },
   };
 }

@@ -17,6 +17,7 @@ export interface WorkerRow {
   version: string | null;
   limits: string | null;
   concurrency: number | null;
+  lingering: string | null;
   loop_lag: number | null;
 }
 
@@ -43,6 +44,7 @@ export function workerEntity({ names, types }: SchemaTraits) {
       version: { ...text, nullable: true },
       limits: { ...text, nullable: true },
       concurrency: { ...integer, nullable: true },
+      lingering: { ...text, nullable: true },
       loop_lag: { ...integer, nullable: true },
     },
   });

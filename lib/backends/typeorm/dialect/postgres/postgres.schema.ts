@@ -53,11 +53,11 @@ export function postgresSchema(prefix: string, schema: string | undefined): Sche
         // Nullable: processes of the version before register too, while a deploy is under way.
         up: [
           `ALTER TABLE {worker} ADD COLUMN "version" text, ADD COLUMN "limits" text,
-             ADD COLUMN "concurrency" integer, ADD COLUMN "loop_lag" integer`,
+             ADD COLUMN "concurrency" integer, ADD COLUMN "lingering" text, ADD COLUMN "loop_lag" integer`,
         ],
         down: [
           `ALTER TABLE {worker} DROP COLUMN "version", DROP COLUMN "limits",
-             DROP COLUMN "concurrency", DROP COLUMN "loop_lag"`,
+             DROP COLUMN "concurrency", DROP COLUMN "lingering", DROP COLUMN "loop_lag"`,
         ],
       },
     },

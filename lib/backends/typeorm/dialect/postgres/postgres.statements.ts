@@ -199,16 +199,16 @@ export function postgresStatements(names: TableNames) {
 
     register: `INSERT INTO {worker}
         (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
-         lease, expires_at, in_flight, stuck, loop_lag, started_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, ${NOW} + $10::bigint, $11, $12, $13, ${NOW})
+         lease, expires_at, in_flight, stuck, lingering, loop_lag, started_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, ${NOW} + $10::bigint, $11, $12, $13, $14, ${NOW})
       ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid,
         process_identity = excluded.process_identity, version = excluded.version,
         queues = excluded.queues, handlers = excluded.handlers, limits = excluded.limits,
         concurrency = excluded.concurrency, lease = excluded.lease, expires_at = excluded.expires_at,
-        in_flight = excluded.in_flight, stuck = excluded.stuck, loop_lag = excluded.loop_lag,
-        started_at = excluded.started_at`,
+        in_flight = excluded.in_flight, stuck = excluded.stuck, lingering = excluded.lingering,
+        loop_lag = excluded.loop_lag, started_at = excluded.started_at`,
     renew: `UPDATE {worker} SET lease = $2::bigint, expires_at = ${NOW} + $2::bigint,
-        in_flight = $3, stuck = $4, loop_lag = $5
+        in_flight = $3, stuck = $4, lingering = $5, loop_lag = $6
       WHERE id = $1 RETURNING ${NOW}`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,

@@ -51,7 +51,13 @@ export function sqliteSchema(prefix: string): SchemaTraits {
 
 /** Nullable: processes of the version before register workers too, while a deploy is under way. */
 function describeWorkers(): MigrationStatements {
-  const columns = ['version text', 'limits text', 'concurrency integer', 'loop_lag integer'];
+  const columns = [
+    'version text',
+    'limits text',
+    'concurrency integer',
+    'lingering text',
+    'loop_lag integer',
+  ];
   return {
     up: columns.map((column) => `ALTER TABLE {worker} ADD COLUMN ${column}`),
     down: columns.map((column) => `ALTER TABLE {worker} DROP COLUMN ${column.split(' ')[0]}`),

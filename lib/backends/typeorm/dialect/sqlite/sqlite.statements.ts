@@ -151,11 +151,12 @@ export function prepareStatements(db: Database, names: TableNames) {
     register: sql(
       `INSERT OR REPLACE INTO {worker}
          (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
-          lease, expires_at, in_flight, stuck, loop_lag, started_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          lease, expires_at, in_flight, stuck, lingering, loop_lag, started_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    renew: sql<[number, number, number, number, number | null, string]>(
-      'UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ?, loop_lag = ? WHERE id = ?',
+    renew: sql<[number, number, number, number, string, number | null, string]>(
+      `UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ?, lingering = ?,
+         loop_lag = ? WHERE id = ?`,
     ),
     extend: sql<[number, string]>('UPDATE {worker} SET expires_at = ? + lease WHERE id = ?'),
     workerExpiry: sql<[string], number>('SELECT expires_at FROM {worker} WHERE id = ?').pluck(),

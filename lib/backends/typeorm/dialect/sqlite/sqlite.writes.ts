@@ -158,6 +158,7 @@ export class SqliteWrites implements Apply {
       now + beat.lease,
       beat.inFlight,
       beat.stuck,
+      JSON.stringify(beat.lingering),
       beat.loopLag,
       now,
     );
@@ -165,13 +166,14 @@ export class SqliteWrites implements Apply {
   };
 
   readonly renew = ({ workerId, beat }: WriteKinds['renew']['input']): boolean => {
-    const { lease, inFlight, stuck, loopLag } = beat;
+    const { lease, inFlight, stuck, lingering, loopLag } = beat;
     const expiresAt = this.clock.now() + lease;
     const { changes } = this.statements.renew.run(
       lease,
       expiresAt,
       inFlight,
       stuck,
+      JSON.stringify(lingering),
       loopLag,
       workerId,
     );
