@@ -168,6 +168,24 @@ describe.each(stores())('on %s', (kind) => {
       expect(await handle.result(patience)).toBe('sent to ann');
     });
 
+    test('waits for no enqueue beside it, which on SQLite waits for it', async () => {
+      let beside: Promise<number> | undefined;
+      const handle = await manager.transaction(async (inner) => {
+        const task = await queue.for(Mails, { manager: inner }).send('ann');
+        beside = queue
+          .for(Mails)
+          .send('bob')
+          .then(() => performance.now());
+        await sleep(LOOK);
+        return task;
+      });
+      const committedAt = performance.now();
+      expect((await beside!) - committedAt).toBeLessThan(SOON);
+      if (kind === 'sqlite') expect(await beside).toBeGreaterThan(committedAt - 5);
+      else expect(await beside).toBeLessThan(committedAt - LOOK / 2);
+      expect(await handle.result(patience)).toBe('sent to ann');
+    });
+
     test('wakes also after the DataSource was opened anew', async () => {
       await manager.transaction((inner) => queue.for(Mails, { manager: inner }).send('ann'));
       await shop.dataSource.destroy();

@@ -18,6 +18,7 @@ import {
 } from 'nestjs-sitq';
 import { backendConformance, type ConformanceCase } from 'nestjs-sitq/testing';
 import type { Observable } from 'rxjs';
+import type { DataSource, EntityManager } from 'typeorm';
 
 /*
  * What the compiler must infer, and what it must refuse. Nothing here runs: `types.spec.ts`
@@ -46,6 +47,8 @@ abstract class Mail {
 
 declare const queue: TaskQueue;
 declare const run: TaskContext;
+declare const dataSource: DataSource;
+declare const manager: EntityManager;
 
 export async function theTypedForm(): Promise<void> {
   const mail = queue.for(Mail);
@@ -129,6 +132,26 @@ export async function enqueueingMany(): Promise<void> {
   queue.enqueueMany('Mail.welcome', [], { id: 'mine' });
 }
 
+export async function transactions(): Promise<void> {
+  const { id } = await queue.for(Mail, { manager, delay: '5m' }).welcome('ann');
+  expectTypeOf(id).toEqualTypeOf<string>();
+  await queue.enqueue('Mail.welcome', ['ann'], { manager });
+  await queue.enqueue(Mail, 'welcome', ['ann'], { manager: null });
+  await queue.enqueueMany(Mail, 'welcome', [['ann']], { manager, chunkSize: 10 });
+  expectTypeOf(await run.complete(manager, { any: 'value' })).toEqualTypeOf<void>();
+  expectTypeOf(await run.complete(manager)).toEqualTypeOf<void>();
+  expectTypeOf(await run.fence(manager)).toEqualTypeOf<void>();
+
+  // @ts-expect-error not a manager
+  queue.for(Mail, { manager: dataSource });
+  // @ts-expect-error not a manager
+  queue.enqueueMany(Mail, 'welcome', [], { manager: dataSource.createQueryRunner() });
+  // @ts-expect-error the manager is missing
+  run.complete({ any: 'value' });
+  // @ts-expect-error the manager is missing
+  run.fence();
+}
+
 export async function results(handle: TaskHandle<Receipt>): Promise<void> {
   expectTypeOf(await handle.result()).toEqualTypeOf<Receipt>();
   expectTypeOf(await handle.result({ timeout: '10s' })).toEqualTypeOf<Receipt>();
@@ -194,6 +217,19 @@ export function options(): void {
     inject: ['FILE'],
     useFactory: async (database: string) => ({ database }),
   });
+
+  SitqModule.forRoot({ dataSource });
+  SitqModule.forRoot({ dataSource: 'default', tablePrefix: 'shop_', transactions: 'join' });
+  SitqModule.forRoot({ transactions: () => undefined });
+  SitqModule.forRoot({ dataSource, transactions: () => dataSource.manager });
+  SitqModule.forRootAsync({ useFactory: () => ({ dataSource, transactions: 'explicit' }) });
+
+  // @ts-expect-error no such way
+  SitqModule.forRoot({ transactions: 'always' });
+  // @ts-expect-error no manager
+  SitqModule.forRoot({ transactions: () => dataSource });
+  // @ts-expect-error a factory has the DataSource itself
+  SitqModule.forRootAsync({ useFactory: () => ({ dataSource: 'default' }) });
 
   class Options {
     createSitqOptions(): SitqOptions {

@@ -35,6 +35,11 @@ export class Child<C extends { readonly name: string } = { readonly name: string
     return new Child('producer', config);
   }
 
+  /** Runs `Payments`. */
+  static payments(config: WorkerConfig): Child<WorkerConfig> {
+    return new Child('payments', config);
+  }
+
   /** An application with a transaction host, to be booted by `ask('boot', ...)`. */
   static cls(name: string): Child {
     return new Child('cls', { name });
@@ -48,7 +53,7 @@ export class Child<C extends { readonly name: string } = { readonly name: string
   }
 
   private constructor(
-    kind: 'worker' | 'producer' | 'cls',
+    kind: 'worker' | 'producer' | 'payments' | 'cls',
     readonly config: C,
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));
@@ -88,7 +93,7 @@ export class Child<C extends { readonly name: string } = { readonly name: string
   }
 
   /** Resolves when it says, or has said, this. */
-  async said(event: 'loaded' | 'ready' | 'burst'): Promise<this> {
+  async said(event: 'loaded' | 'ready' | 'burst' | 'waiting'): Promise<this> {
     await this.seen(() => this.events.find((each) => each.event === event));
     return this;
   }

@@ -49,7 +49,8 @@ export interface Receipt {
 
 /** What a child process tells its parent without being asked. */
 export type ChildEvent =
-  { readonly event: 'loaded' | 'ready' | 'burst' } | ({ readonly event: 'handler' } & LedgerEntry);
+  | { readonly event: 'loaded' | 'ready' | 'burst' | 'waiting' }
+  | ({ readonly event: 'handler' } & LedgerEntry);
 
 /** A question of the parent, and its answer. */
 export interface Question {

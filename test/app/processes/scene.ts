@@ -39,6 +39,12 @@ export class Scene {
     return Child.worker({ name, store, ledger, worker, ...more });
   }
 
+  /** Starts a process with payments. */
+  payments(name: string, worker?: WorkerOptions): Child<WorkerConfig> {
+    const { options: store, ledger } = this;
+    return Child.payments({ name, store, ledger, worker });
+  }
+
   /** Starts a producer process. */
   producer(name: string, seed = 1): Child<ProducerConfig> {
     const { options: store, journal } = this;
