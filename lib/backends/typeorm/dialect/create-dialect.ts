@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.js';
 import type { SitqLogger } from '../../../core/logger.js';
 import type { StoreSettings } from '../store-settings.js';
 import type { Dialect } from './dialect.js';
+import { MysqlDatabase } from './mysql/mysql.database.js';
 import { PostgresDatabase } from './postgres/postgres.database.js';
 import { poolSizeOf } from './server/pool-size.js';
 import { ServerDialect } from './server/server.dialect.js';
@@ -19,6 +20,6 @@ export function createDialect(
     case 'postgres':
       return new ServerDialect(new PostgresDatabase(settings, logger), poolSizeOf(settings));
     case 'mysql':
-      throw new Error('being built');
+      return new ServerDialect(new MysqlDatabase(settings), poolSizeOf(settings));
   }
 }

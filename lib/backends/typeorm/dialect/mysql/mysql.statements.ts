@@ -1,0 +1,185 @@
+import type { TableNames } from '../../table-names.js';
+import { TASK_COLUMNS } from '../task-row.js';
+
+/** Lines kept per task. */
+const MAX_LOG_LINES = 1000;
+
+/**
+ * The server's time in ms. One instant per statement, and the same in every time zone:
+ * UNIX_TIMESTAMP(NOW(3)) gives the hour that a time zone repeats in autumn twice.
+ */
+export const NOW = `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;
+
+/** How long the statement has taken so far, in ms. */
+const TOOK = `TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) DIV 1000`;
+
+/** For rows whose `seq` is in a list in rising order: what stands at the same place of another. */
+const OF_EACH = 'ELT(INTERVAL(seq, ?), ?)';
+
+const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ? AND eta >= ? AND eta <= ${NOW}
+  ORDER BY eta, seq LIMIT ?`;
+
+const TASK = `seq, id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta,
+  created_at, attempt, lease`;
+
+/** Rows of a list of numbers. A DELETE with IN (...) would read, and lock, a whole small table. */
+const LISTED = `JSON_TABLE(?, '$[*]' COLUMNS (seq BIGINT PATH '$')) listed`;
+
+/**
+ * Every statement of the MySQL dialect. Each names its index: where statistics are old or a table
+ * is small the server would rather read everything, and wait for rows that others have locked.
+ */
+export function mysqlStatements(names: TableNames) {
+  const index = (name: string) => `FORCE INDEX (\`${names.plain(name)}\`)`;
+  const byPlace = `{task} FORCE INDEX (PRIMARY)`;
+  const byId = `{task} ${index('task_id')}`;
+  /** What waits, in order; what runs. */
+  const byState = `{task} ${index('task_ready')}`;
+  const byEnd = `{task} ${index('task_finished')}`;
+  /** Without a subquery that the planner could turn into a join, and lock. */
+  const registered = `(SELECT w.expires_at FROM {worker} w WHERE w.id = ?) > ${NOW}`;
+
+  const statements = {
+    now: `SELECT ${NOW}`,
+
+    insert: `INSERT INTO {task} (${TASK_COLUMNS}) VALUES ?`,
+    /** What is stored under these ids. */
+    stored: `SELECT id, name, payload FROM ${byId} WHERE id IN (?)`,
+
+    /** Locks the tasks of these ids that run. */
+    lockRunning: `SELECT seq, id, lease, cancel_requested_at, queue, name, priority, eta
+      FROM ${byId} WHERE id IN (?) AND status = 'running' FOR UPDATE`,
+    /** Status, result and error of each. */
+    settle: `UPDATE ${byPlace} SET status = ${OF_EACH}, result = ${OF_EACH}, error = ${OF_EACH},
+      finished_at = ${NOW} WHERE seq IN (?)`,
+    /** Attempts that do not count, eta and error of each. A cancel that was not seen still holds. */
+    requeue: `UPDATE ${byPlace} SET
+        status = IF(cancel_requested_at IS NULL, 'queued', 'cancelled'),
+        finished_at = IF(cancel_requested_at IS NULL, NULL, ${NOW}),
+        attempt = attempt - ${OF_EACH}, eta = COALESCE(${OF_EACH}, eta),
+        error = COALESCE(${OF_EACH}, error), worker_id = NULL
+      WHERE seq IN (?)`,
+    reschedule: `UPDATE ${byId} SET eta = COALESCE(?, eta), error = COALESCE(?, error)
+      WHERE id = ? AND status = 'queued'`,
+    head: `SELECT queue, name, priority, eta, seq FROM ${byId} WHERE id = ?`,
+    cancelWaiting: `UPDATE ${byId} SET status = 'cancelled', finished_at = ${NOW}
+      WHERE id = ? AND status IN ('queued', 'blocked')`,
+    lock: `SELECT seq, id, status FROM ${byId} WHERE id IN (?) FOR UPDATE`,
+    cancel: `UPDATE ${byPlace} SET
+        cancel_requested_at = IF(status = 'running', COALESCE(cancel_requested_at, ${NOW}), NULL),
+        finished_at = IF(status = 'running', NULL, ${NOW}),
+        status = IF(status = 'running', status, 'cancelled')
+      WHERE seq IN (?)`,
+
+    /** The next tasks of a lane, stepping over what others are taking. */
+    take: `SELECT ${TASK} FROM ${byState} WHERE ${registered} AND ${LANE} FOR UPDATE SKIP LOCKED`,
+    /** Worker, then the attempts of each. */
+    claim: `UPDATE ${byPlace} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
+        worker_id = ?, started_at = ${NOW}, max_attempts = COALESCE(max_attempts, ${OF_EACH})
+      WHERE seq IN (?)`,
+    /** The head of a lane without locks: number of the lane, room of its handler. */
+    ahead: `SELECT ? AS lane, ? AS room, name, priority, eta, seq FROM ${byState} WHERE ${LANE}`,
+    /** From such heads the next tasks, best first. */
+    next: (heads: string) => `SELECT lane, seq, priority, eta FROM (
+        SELECT heads.*, ROW_NUMBER() OVER (PARTITION BY name ORDER BY priority DESC, eta, seq) AS nth
+        FROM (${heads}) heads
+      ) ahead WHERE nth <= room ORDER BY priority DESC, eta, seq LIMIT ?`,
+    ids: (
+      next: string,
+    ) => `SELECT t.id FROM (${next}) n STRAIGHT_JOIN {task} t FORCE INDEX (PRIMARY)
+      ON t.seq = n.seq ORDER BY n.priority DESC, n.eta, n.seq`,
+    holding: `SELECT ${TASK} FROM ${byState} WHERE status = 'running' AND worker_id = ?`,
+    outcomes: `SELECT id, lease, status, result, error FROM ${byId} WHERE id IN (?)`,
+
+    /**
+     * Every lane with its head, then time and duration. Grouped by all that the index begins with,
+     * so that each lane costs one seek.
+     */
+    survey: `(SELECT queue, name, priority, MIN(eta), 0 FROM ${byState} WHERE status = 'queued'
+        GROUP BY status, queue, name, priority)
+      UNION ALL SELECT NULL, NULL, NULL, ${NOW}, ${TOOK}`,
+
+    /** How many tasks have ended, and how many cancels were requested, since an instant. */
+    changes: `SELECT (SELECT COUNT(*) FROM ${byEnd}
+        WHERE status IN ('completed', 'failed', 'cancelled') AND finished_at > ?),
+      (SELECT COUNT(*) FROM {task} ${index('task_cancel')} WHERE cancel_requested_at > ?)`,
+
+    /** Tasks whose runs tell something. One that completed its task itself may go on to report. */
+    reporting: `SELECT seq, id, lease FROM ${byId}
+      WHERE id IN (?) AND status IN ('running', 'completed')`,
+    keepProgress: `REPLACE INTO {progress} (task_seq, value) VALUES ?`,
+    keepLines: `INSERT INTO {log} (task_seq, attempt, at, line) VALUES ?`,
+    dropOldLines: `DELETE FROM {log} WHERE task_seq = ? AND seq <= (SELECT seq FROM (
+        SELECT seq FROM {log} WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES}) o)`,
+
+    register: `REPLACE INTO {worker}
+        (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
+         lease, expires_at, in_flight, stuck, lingering, loop_lag, started_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${NOW} + ?, ?, ?, ?, ?, ${NOW})`,
+    renew: `UPDATE {worker} SET lease = ?, expires_at = ${NOW} + lease, in_flight = ?, stuck = ?,
+      lingering = ?, loop_lag = ? WHERE id = ?`,
+    /** A registration that ran out unnoticed. */
+    extend: `UPDATE {worker} SET expires_at = GREATEST(expires_at, ${NOW} + lease) WHERE id = ?`,
+    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW} FROM {worker}`,
+    orphan: `SELECT EXISTS (SELECT 1 FROM ${byState} WHERE status = 'running' AND NOT EXISTS (
+        SELECT 1 FROM {worker} w WHERE w.id = worker_id)), ${TOOK}`,
+    retire: `DELETE FROM {worker} WHERE id = ?`,
+
+    /** Of these workers those whose process is gone, or whose registration still has run out. */
+    lockLost: `SELECT id FROM {worker} FORCE INDEX (PRIMARY)
+      WHERE id IN (?) AND (id IN (?) OR expires_at <= ${NOW}) FOR UPDATE SKIP LOCKED`,
+    /** Tasks that run on these workers or on none that is registered; some of them, no locks. */
+    abandoned: `SELECT seq, lease FROM ${byState} WHERE status = 'running' AND (worker_id IN (?)
+      OR NOT EXISTS (SELECT 1 FROM {worker} w WHERE w.id = worker_id)) LIMIT 500`,
+    lockAbandoned: `SELECT seq, lease, id, name, worker_id, attempt, max_attempts,
+        cancel_requested_at, queue, priority, eta FROM ${byPlace}
+      WHERE seq IN (?) AND status = 'running' FOR UPDATE SKIP LOCKED`,
+    rescue: `UPDATE ${byPlace} SET
+        status = IF(cancel_requested_at IS NOT NULL, 'cancelled',
+          IF(attempt < max_attempts, 'queued', 'failed')),
+        finished_at = IF(cancel_requested_at IS NULL AND attempt < max_attempts, NULL, ${NOW}),
+        error = ${OF_EACH}, worker_id = NULL
+      WHERE seq IN (?)`,
+    dropWorkers: `DELETE FROM {worker} WHERE id IN (?)`,
+
+    ended: `SELECT seq FROM ${byEnd} WHERE status = ? AND finished_at < ?
+      ORDER BY finished_at LIMIT ? FOR UPDATE SKIP LOCKED`,
+    dropLines: `DELETE l FROM ${LISTED} STRAIGHT_JOIN {log} l ${index('log_task')}
+      ON l.task_seq = listed.seq`,
+    dropProgress: `DELETE p FROM ${LISTED} STRAIGHT_JOIN {progress} p FORCE INDEX (PRIMARY)
+      ON p.task_seq = listed.seq`,
+    dropTasks: `DELETE t FROM ${LISTED} STRAIGHT_JOIN {task} t FORCE INDEX (PRIMARY)
+      ON t.seq = listed.seq`,
+
+    task: `SELECT ${TASK}, status, worker_id, cancel_requested_at, started_at, finished_at,
+        (SELECT value FROM {progress} WHERE task_seq = seq) FROM ${byId} WHERE id = ?`,
+    result: `SELECT status, result, error, created_at, finished_at FROM ${byId} WHERE id = ?`,
+    log: `SELECT l.at, l.attempt, l.line FROM {task} t ${index('task_id')}
+      LEFT JOIN {log} l ${index('log_task')} ON l.task_seq = t.seq WHERE t.id = ? ORDER BY l.seq`,
+    cancelRequests: `SELECT id FROM ${byId}
+      WHERE id IN (?) AND status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
+    listWorkers: `SELECT ${NOW}, w.id, w.host, w.pid, w.version, w.queues, w.handlers, w.limits,
+        w.concurrency, w.stuck, w.lingering, w.loop_lag, w.lease, w.expires_at, w.started_at, r.name, r.tasks
+      FROM {worker} w LEFT JOIN (
+        SELECT worker_id, name, COUNT(*) AS tasks FROM ${byState} WHERE status = 'running'
+        GROUP BY worker_id, name
+      ) r ON r.worker_id = w.id ORDER BY w.started_at, w.id`,
+    counts: `SELECT status, COUNT(*) FROM ${byEnd} GROUP BY status
+      UNION ALL SELECT 'scheduled', COUNT(*) FROM ${byState} WHERE status = 'queued' AND eta > ${NOW}
+      UNION ALL SELECT 'stuck', CAST(COALESCE(SUM(stuck), 0) AS SIGNED) FROM {worker}
+        WHERE expires_at > ${NOW}`,
+  };
+  return withNames(names, statements);
+}
+
+/** The statements with the real names of the tables. */
+function withNames<T extends Record<string, string | ((inner: string) => string)>>(
+  names: TableNames,
+  statements: T,
+): T {
+  const named = Object.entries(statements).map(([name, text]) => [
+    name,
+    typeof text === 'string' ? names.in(text) : (inner: string) => names.in(text(inner)),
+  ]);
+  return Object.fromEntries(named) as T;
+}
