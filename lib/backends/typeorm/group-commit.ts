@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BackendError } from '../../errors/backend.error.js';
 import type { CommitGroup, Dialect } from './dialect/dialect.js';
+import { tryAgain } from './try-again.js';
 import { WriteBatch, type WriteKind, type WriteKinds, type WriteOf } from './write-batch.js';
 import { Write } from './write.js';
 
 /** Writes per transaction. */
 const MOST_WRITES = 1000;
-/** Pauses between attempts grow with each one, to so many ms: many processes wait for a server. */
-const LONGEST_PAUSE = 250;
 
 /**
  * Collects the writes of one turn of the event loop into one transaction and answers each caller
@@ -88,7 +86,9 @@ export class GroupCommit {
     const batch = this.batches.shift()!;
     this.collectAnew();
     try {
-      await this.tryUntilDone(batch);
+      const { dialect } = this;
+      const patienceFor = (error: unknown) => dialect.patienceFor(error);
+      await tryAgain(() => dialect.commit(batch), patienceFor, batch.openedAt);
     } catch (error) {
       this.fail(batch, this.dialect.toBackendError(error));
       return;
@@ -127,19 +127,5 @@ export class GroupCommit {
       else write.fail(failure);
     }
     if (decided) this.onCommitted(batch);
-  }
-
-  private async tryUntilDone(batch: WriteBatch): Promise<void> {
-    for (let round = 0; ; round += 1) {
-      try {
-        return await this.dialect.commit(batch);
-      } catch (error) {
-        const patience = this.dialect.patienceFor(error);
-        const waited = performance.now() - batch.openedAt;
-        // The first attempt may have met a connection that broke unnoticed, and lost all its time.
-        if (patience === 0 || (round > 0 && waited >= patience)) throw error;
-        await sleep(Math.random() * Math.min(LONGEST_PAUSE, 2 + 4 * round));
-      }
-    }
   }
 }

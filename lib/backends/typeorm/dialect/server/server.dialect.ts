@@ -7,6 +7,7 @@ import type { StoredResult } from '../../../../core/result.js';
 import type { NewTask, StoredTask } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
+import { tryAgain } from '../../try-again.js';
 import type { Waker } from '../../waker.js';
 import type { WriteBatch } from '../../write-batch.js';
 import type { CommitGroup, Dialect } from '../dialect.js';
@@ -97,20 +98,20 @@ export class ServerDialect implements Dialect {
   }
 
   findTask(taskId: string): Promise<StoredTask | null> {
-    return this.reads.run(() => this.database.findTask(taskId));
+    return this.read(() => this.database.findTask(taskId));
   }
 
   findResult(taskId: string): Promise<StoredResult | null> {
-    return this.reads.run(() => this.database.findResult(taskId));
+    return this.read(() => this.database.findResult(taskId));
   }
 
   findLog(taskId: string): Promise<LogLine[] | null> {
-    return this.reads.run(() => this.database.findLog(taskId));
+    return this.read(() => this.database.findLog(taskId));
   }
 
   findCancelRequests(workerId: string): Promise<string[]> {
     const ids = this.claims.holdings.ids();
-    return this.reads.run(() => this.database.findCancelRequests(workerId, ids));
+    return this.read(() => this.database.findCancelRequests(workerId, ids));
   }
 
   findNextEta(request: ReserveRequest): Promise<number | null> {
@@ -118,15 +119,20 @@ export class ServerDialect implements Dialect {
   }
 
   count(): Promise<TaskCounts> {
-    return this.reads.run(() => this.database.count());
+    return this.read(() => this.database.count());
   }
 
   peek(request: ReserveRequest): Promise<string[]> {
-    return this.reads.run(() => this.claims.peek(request));
+    return this.read(() => this.claims.peek(request));
   }
 
   listWorkers(): Promise<StoredWorker[]> {
-    return this.reads.run(() => this.database.listWorkers());
+    return this.read(() => this.database.listWorkers());
+  }
+
+  private read<T>(work: () => Promise<T>): Promise<T> {
+    const patienceFor = (error: unknown) => this.patienceFor(error);
+    return tryAgain(() => this.reads.run(work), patienceFor);
   }
 
   abandon(): void {
