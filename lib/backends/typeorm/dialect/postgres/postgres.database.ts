@@ -47,8 +47,8 @@ import { storedWorker } from '../stored-worker.js';
 
 /** How long a statement may take before its connection counts as lost, in ms... */
 const STATEMENT_TIMEOUT = 15_000;
-/** ...and one that stores single tasks, whose callers have time for another connection then. */
-const INSERT_TIMEOUT = 5000;
+/** ...and one about single tasks, whose callers have time for another connection then. */
+const SHORT_TIMEOUT = 5000;
 /** A sign of life has a third of its lease, but no less than so many ms. */
 const SHORTEST_RENEWAL = 1000;
 const CONNECT_TIMEOUT = 5000;
@@ -187,7 +187,7 @@ export class PostgresDatabase implements ServerDatabase {
     if (tasks.length === 1 && this.settings.durability === 'full') return this.insertOne(tasks[0]!);
     const values = [...columnsOf(tasks), this.relaxed];
     if (!together) {
-      const added = await this.run(this.sql.insert, values, { timeout: INSERT_TIMEOUT });
+      const added = await this.run(this.sql.insert, values, { timeout: SHORT_TIMEOUT });
       return this.inserted(tasks, added, this.pool);
     }
     const client = await this.pool.connect();
@@ -211,7 +211,7 @@ export class PostgresDatabase implements ServerDatabase {
     const values = columnsOf([task]).map(([value]) => value);
     const { rowCount } = await this.run(this.sql.insertOne, values, {
       name: 'insert',
-      timeout: INSERT_TIMEOUT,
+      timeout: SHORT_TIMEOUT,
     });
     return rowCount === 1 ? [] : this.differing([task], this.pool);
   }
@@ -424,7 +424,7 @@ export class PostgresDatabase implements ServerDatabase {
   }
 
   async findTask(taskId: string): Promise<StoredTask | null> {
-    const { rows } = await this.run(this.sql.task, [taskId]);
+    const { rows } = await this.run(this.sql.task, [taskId], { timeout: SHORT_TIMEOUT });
     if (!rows[0]) return null;
     const task = toReservedTask(rows[0], 0);
     const [status, workerId, cancelRequestedAt, startedAt, finishedAt, progress] =
@@ -441,7 +441,7 @@ export class PostgresDatabase implements ServerDatabase {
   }
 
   async findResult(taskId: string): Promise<StoredResult | null> {
-    const { rows } = await this.run(this.sql.result, [taskId]);
+    const { rows } = await this.run(this.sql.result, [taskId], { timeout: SHORT_TIMEOUT });
     if (!rows[0]) return null;
     type Result = [TaskStatus, string | null, string | null, number, number | null];
     const [status, value, error, createdAt, completedAt] = rows[0] as Result;
@@ -456,7 +456,7 @@ export class PostgresDatabase implements ServerDatabase {
   }
 
   async findLog(taskId: string): Promise<LogLine[] | null> {
-    const { rows } = await this.run(this.sql.log, [taskId]);
+    const { rows } = await this.run(this.sql.log, [taskId], { timeout: SHORT_TIMEOUT });
     if (rows.length === 0) return null;
     return (rows as [number | null, number, string][]).flatMap(([at, attempt, line]) =>
       at === null ? [] : [{ at, attempt, line }],
