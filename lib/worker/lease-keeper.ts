@@ -43,6 +43,7 @@ export class LeaseKeeper {
   /** When the registration was last renewed, and since when without a gap. */
   private renewedAt = -Infinity;
   private steadySince = -Infinity;
+  private sweepFailed = false;
   private stopped = false;
 
   constructor(private readonly parts: LeaseKeeperParts) {}
@@ -156,9 +157,11 @@ export class LeaseKeeper {
             `${task.attempt}; it is ${task.status} now.`,
         );
       }
+      this.sweepFailed = false;
       outages.worked(SWEEP);
     } catch (error) {
-      outages.failed(SWEEP, error);
+      if (this.sweepFailed) outages.failed(SWEEP, error); // a single one is soon made up for
+      this.sweepFailed = true;
     }
   }
 }

@@ -62,8 +62,7 @@ export class Listener {
       await client.query(statement);
     } catch (error) {
       if (client) destroy(client);
-      this.warn(textOf(error));
-      this.later(() => this.open(), this.nextPause());
+      await this.failed(textOf(error));
       return;
     }
     if (this.closed) return destroy(client);
@@ -128,6 +127,18 @@ export class Listener {
     this.lose(client, reason);
   }
 
+  /** Where the whole server is away there are others who say so. */
+  private async failed(reason: string): Promise<void> {
+    this.missed = true;
+    this.later(() => this.open(), this.nextPause());
+    const { echo, ping } = this.parts;
+    const isServerThere = await ping(echo).then(
+      () => true,
+      () => false,
+    );
+    if (isServerThere) this.warn(reason);
+  }
+
   private hear(): void {
     this.heard = true;
     this.everHeard = true;
@@ -137,7 +148,6 @@ export class Listener {
   }
 
   private warn(reason: string): void {
-    this.missed = true;
     if (this.warned || this.closed) return;
     this.warned = true;
     this.parts.logger?.warn(
