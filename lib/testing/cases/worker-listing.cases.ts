@@ -103,6 +103,7 @@ export const workerListingCases = {
     await backend.registerWorker(worker('worker-1'), LONG);
     await backend.registerWorker(worker('worker-2'), LONG);
     await backend.registerWorker(worker('worker-3'), SHORT);
+    assert.equal((await backend.listWorkers()).length, 3);
     await backend.retireWorker('worker-1');
     await eventually('the end of the dead worker', async () => {
       await backend.rescueTasks();
