@@ -17,6 +17,7 @@ export class GroupCommit {
   private batches = [new WriteBatch()];
   private collected = 0;
   private scheduled = false;
+  private patience = Infinity;
   private readonly committing = new Set<Promise<void>>();
 
   constructor(
@@ -41,8 +42,13 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when all that was accepted is committed or refused. */
-  async drain(): Promise<void> {
+  /**
+   * Resolves when all that was accepted is committed or refused.
+   *
+   * @param patience how long what fails is tried again at most, in ms.
+   */
+  async drain(patience: number): Promise<void> {
+    this.patience = patience;
     while (this.scheduled || this.committing.size > 0) {
       await new Promise((resolve) => setImmediate(resolve));
       await Promise.all(this.committing);
@@ -87,7 +93,7 @@ export class GroupCommit {
     this.collectAnew();
     try {
       const { dialect } = this;
-      const patienceFor = (error: unknown) => dialect.patienceFor(error);
+      const patienceFor = (error: unknown) => Math.min(this.patience, dialect.patienceFor(error));
       await tryAgain(() => dialect.commit(batch), patienceFor, batch.openedAt);
     } catch (error) {
       this.fail(batch, this.dialect.toBackendError(error));

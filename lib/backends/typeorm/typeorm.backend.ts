@@ -55,7 +55,9 @@ import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 const OPEN_PATIENCE = 30_000;
 /** How long closing waits for a server to do what was accepted before, in ms... */
 const LAST_COMMITS = 5000;
-/** ...and then to say goodbye. */
+/** ...to come back when it is away... */
+const LAST_PATIENCE = 1000;
+/** ...and to say goodbye. */
 const GOODBYES = 500;
 
 const CHECKS = {
@@ -292,16 +294,29 @@ export class TypeOrmBackend
 
   private async shutDown(): Promise<void> {
     await this.opening?.catch(() => undefined);
-    const drained = Promise.all(Object.values(this.commits).map((commit) => commit.drain()));
-    await (this.dialect.abandon ? within(LAST_COMMITS, drained) : drained);
+    await this.drain();
     const { dataSource } = this;
     this.dataSource = null;
     this.listeners.clear();
     await this.dialect.waker?.close();
-    const closed = dataSource?.destroy();
-    await within(GOODBYES, closed);
-    this.dialect.abandon?.();
-    await closed;
+    await this.disconnect(dataSource);
+  }
+
+  /** Waits as long as it takes for a file, but not for a server that is away. */
+  private async drain(): Promise<void> {
+    const isFile = this.dialect.abandon === undefined;
+    const patience = isFile ? Infinity : LAST_PATIENCE;
+    const drained = Object.values(this.commits).map((commit) => commit.drain(patience));
+    if (isFile) await Promise.all(drained);
+    else await within(LAST_COMMITS, Promise.all(drained));
+  }
+
+  private async disconnect(dataSource: DataSource | null): Promise<void> {
+    const disconnected = dataSource?.destroy();
+    if (!this.dialect.abandon) return disconnected;
+    await within(GOODBYES, disconnected);
+    this.dialect.abandon();
+    await within(GOODBYES, disconnected);
   }
 
   private write<K extends WriteKind>(
