@@ -3,9 +3,13 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
+import { createDatabase, serverKinds } from './app/databases/servers.js';
 
 const README = readFileSync('README.md', 'utf8');
-const [first, ...tour] = [...README.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+const snippetsOf = (text: string) =>
+  [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+const [onOneMachine = '', onMany = ''] = README.split(/^## Many machines$/m);
+const [first, ...tour] = snippetsOf(onOneMachine);
 
 /** One program of all snippets: imports first, each name once. */
 function program(snippets: string[]): string {
@@ -28,8 +32,8 @@ function program(snippets: string[]): string {
 }
 
 /** Compiles into `build/readme`, where imports resolve as in an application. */
-function compile(source: string): string {
-  const file = resolve('build/readme/tour.ts');
+function compile(name: string, source: string): string {
+  const file = resolve(`build/readme/${name}.ts`);
   ts.sys.createDirectory(resolve('build'));
   ts.sys.createDirectory(resolve('build/readme'));
   ts.sys.writeFile(file, source);
@@ -49,7 +53,7 @@ function compile(source: string): string {
   const problems = ts.getPreEmitDiagnostics(compiled);
   compiled.emit();
   const host = {
-    getCanonicalFileName: (name: string) => name,
+    getCanonicalFileName: (path: string) => path,
     getCurrentDirectory: () => '.',
     getNewLine: () => '\n',
   };
@@ -57,23 +61,35 @@ function compile(source: string): string {
   return file.replace(/ts$/, 'js');
 }
 
-test('the first example is the minimal sample', () => {
-  expect(first).toBe(readFileSync('sample/02-minimal/main.ts', 'utf8'));
-});
-
-test('the tour compiles, runs and prints what its comments say', () => {
-  const source = program(tour);
+/** Runs the snippets as one program and compares what it prints with its comments. */
+function prove(name: string, snippets: string[], env: NodeJS.ProcessEnv = {}): void {
+  const source = program(snippets);
   const expected = [...source.matchAll(/^(?:.*console\.log|await audited).*; \/\/ (.*)$/gm)].map(
     ([, text]) => text,
   );
-  expect(expected.length).toBeGreaterThan(10);
-  const cwd = mkdtempSync(join(tmpdir(), 'sitq-readme-'));
-  const run = spawnSync(process.execPath, [compile(source)], {
-    cwd,
+  expect(expected).not.toEqual([]);
+  const run = spawnSync(process.execPath, [compile(name, source)], {
+    cwd: mkdtempSync(join(tmpdir(), 'sitq-readme-')),
+    env: { ...process.env, ...env },
     encoding: 'utf8',
     timeout: 30_000,
   });
   expect(run.stderr).toBe('');
   expect(run.stdout.trimEnd().split('\n')).toEqual(expected);
   expect(run.status).toBe(0);
+}
+
+test('the first example is the minimal sample', () => {
+  expect(first).toBe(readFileSync('sample/02-minimal/main.ts', 'utf8'));
+});
+
+test('the tour compiles, runs and prints what its comments say', () => prove('tour', tour));
+
+test.each(serverKinds())('so does the example for many machines, on %s', async (kind) => {
+  const { url, drop } = await createDatabase(kind);
+  try {
+    prove('machines', snippetsOf(onMany), { DATABASE_URL: url });
+  } finally {
+    await drop();
+  }
 });
