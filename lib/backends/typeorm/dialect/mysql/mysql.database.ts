@@ -19,6 +19,7 @@ import { RESULT_STATUS } from '../result-status.js';
 import { keyOf } from '../server/lease-key.js';
 import { poolSizeOf } from '../server/pool-size.js';
 import type {
+  Changes,
   ClaimedTask,
   ClaimOrder,
   Ended,
@@ -48,7 +49,6 @@ import { MysqlJoinedWrites } from './mysql.joined-writes.js';
 import { mysqlSchema } from './mysql.schema.js';
 import { inspectServer } from './mysql.server.js';
 import { mysqlStatements } from './mysql.statements.js';
-import { PollingWaker, type Sight } from './polling-waker.js';
 
 const CONNECT_TIMEOUT = 5000;
 /** When an idle connection begins to show that it is alive, in ms: some networks forget it. */
@@ -88,7 +88,7 @@ export class MysqlDatabase implements ServerDatabase {
     'Check host, port, database, username and password, and that the server accepts connections.';
   readonly place: string;
   readonly schema: SchemaTraits;
-  readonly waker: PollingWaker;
+  readonly waker = null;
   readonly joined: MysqlJoinedWrites;
   readonly isOutage = isOutage;
   readonly isConflict = isConflict;
@@ -112,7 +112,6 @@ export class MysqlDatabase implements ServerDatabase {
     );
     const { stream = dial } = (settings.connection.extra ?? {}) as { stream?: typeof dial };
     this.sockets = new Sockets(stream as (options: unknown) => Socket);
-    this.waker = new PollingWaker((since) => this.look(since));
   }
 
   dataSourceOptions(): DataSourceOptions {
@@ -214,7 +213,6 @@ export class MysqlDatabase implements ServerDatabase {
 
   private async settleIn(run: Run, settlements: readonly Settlement[]): Promise<Ended> {
     const held = await this.lockHeld(run, byLease(settlements));
-    this.waker.expectEnds(held.length);
     await inPortions(held, async (part) => {
       const seqs = part.map(({ seq }) => seq);
       await run(this.sql.settle, [
@@ -284,13 +282,15 @@ export class MysqlDatabase implements ServerDatabase {
   }
 
   private next({ most, lanes }: Omit<ClaimOrder, 'workerId'>): [text: string, values: unknown[]] {
-    const heads = lanes.flatMap((lane, i) => [
-      i,
-      lane.room,
-      ...laneValues(lane),
-      Math.min(most, lane.room),
-    ]);
-    return [this.sql.next(union(this.sql.ahead, lanes.length)), [...heads, most]];
+    const handlers = [...new Set(lanes.map(({ name }) => name))];
+    const heads = lanes.flatMap((lane, i) => {
+      const { name, priority, room } = lane;
+      const columns = [i, priority, handlers.indexOf(name), room];
+      return [...columns, ...laneValues(lane), Math.min(most, room)];
+    });
+    const { sql } = this;
+    const next = lanes.some(({ room }) => room < most) ? sql.nextWithin : sql.next;
+    return [next(union(sql.ahead, lanes.length)), [...heads, most]];
   }
 
   async peek(order: Omit<ClaimOrder, 'workerId'>): Promise<string[]> {
@@ -318,6 +318,12 @@ export class MysqlDatabase implements ServerDatabase {
     const [, , , now, took] = rows.pop() as [null, null, null, number, number];
     this.onTime(now);
     return { now, heads: rows.map((row) => toHead([...row.slice(0, 4), 0])), took };
+  }
+
+  async countChanges(since: number): Promise<Changes> {
+    const { rows } = await this.run(this.sql.changes, [since, since]);
+    const [ended, cancels] = rows[0] as [number, number];
+    return { ended, cancels };
   }
 
   requeue(
@@ -571,14 +577,6 @@ export class MysqlDatabase implements ServerDatabase {
     return [...workers.values()].map(({ row, running }) =>
       storedWorker(row, JSON.stringify(Object.fromEntries(running)), now),
     );
-  }
-
-  /** What the waker wants to know. */
-  private async look(since: number): Promise<Sight> {
-    const { now, heads } = await this.survey();
-    const { rows } = await this.run(this.sql.changes, [since, since]);
-    const [ended, cancels] = rows[0] as [number, number];
-    return { now, heads, ended, cancels };
   }
 
   private async readClock(): Promise<void> {

@@ -77,17 +77,22 @@ export function mysqlStatements(names: TableNames) {
     claim: `UPDATE ${byPlace} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
         worker_id = ?, started_at = ${NOW}, max_attempts = COALESCE(max_attempts, ${OF_EACH})
       WHERE seq IN (?)`,
-    /** The head of a lane without locks: number of the lane, room of its handler. */
-    ahead: `SELECT ? AS lane, ? AS room, name, priority, eta, seq FROM ${byState} WHERE ${LANE}`,
-    /** From such heads the next tasks, best first. */
-    next: (heads: string) => `SELECT lane, seq, priority, eta FROM (
-        SELECT heads.*, ROW_NUMBER() OVER (PARTITION BY name ORDER BY priority DESC, eta, seq) AS nth
-        FROM (${heads}) heads
+    /** How a lane goes on, without locks: numbers of lane, priority and handler; room of that. */
+    ahead: `SELECT ? AS lane, ? AS priority, ? AS handler, ? AS room, eta, seq
+      FROM ${byState} WHERE ${LANE}`,
+    /** From several of these the next tasks, best first. */
+    next: (lanes: string) => `SELECT lane, priority, eta, seq FROM (${lanes}) lanes
+      ORDER BY priority DESC, eta, seq LIMIT ?`,
+    /** The same where there is not room for all in each handler. */
+    nextWithin: (lanes: string) => `SELECT lane, priority, eta, seq FROM (
+        SELECT lanes.*,
+          ROW_NUMBER() OVER (PARTITION BY handler ORDER BY priority DESC, eta, seq) AS nth
+        FROM (${lanes}) lanes
       ) ahead WHERE nth <= room ORDER BY priority DESC, eta, seq LIMIT ?`,
-    ids: (
-      next: string,
-    ) => `SELECT t.id FROM (${next}) n STRAIGHT_JOIN {task} t FORCE INDEX (PRIMARY)
-      ON t.seq = n.seq ORDER BY n.priority DESC, n.eta, n.seq`,
+    /** Their ids, in the same order. */
+    ids: (next: string) => `SELECT t.id FROM (${next}) next
+      STRAIGHT_JOIN {task} t FORCE INDEX (PRIMARY) ON t.seq = next.seq
+      ORDER BY next.priority DESC, next.eta, next.seq`,
     holding: `SELECT ${TASK} FROM ${byState} WHERE status = 'running' AND worker_id = ?`,
     outcomes: `SELECT id, lease, status, result, error FROM ${byId} WHERE id IN (?)`,
 
@@ -96,7 +101,7 @@ export function mysqlStatements(names: TableNames) {
      * so that each lane costs one seek.
      */
     survey: `(SELECT queue, name, priority, MIN(eta), 0 FROM ${byState} WHERE status = 'queued'
-        GROUP BY status, queue, name, priority)
+        GROUP BY status, queue, name, priority ORDER BY NULL)
       UNION ALL SELECT NULL, NULL, NULL, ${NOW}, ${TOOK}`,
 
     /** How many tasks have ended, and how many cancels were requested, since an instant. */

@@ -26,6 +26,8 @@ const CHEAP_TO_REST = 2;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
 const FRESH = 20;
 
+type Survey = Awaited<ReturnType<ServerDatabase['survey']>>;
+
 /** Claims tasks for the workers of this process. */
 export class Claims {
   readonly lanes = new Lanes();
@@ -33,7 +35,7 @@ export class Claims {
   /** Workers registered through this backend: for these, a missing row means a lost lease. */
   readonly registered = new Set<string>();
 
-  private surveying: Promise<void> | undefined;
+  private surveying: Promise<Survey> | undefined;
   private readonly surveys = new Pace();
   /** Whether a wake-up came since the last survey. */
   private stale = true;
@@ -47,6 +49,12 @@ export class Claims {
   wake(): void {
     this.stale = true;
     this.lanes.rung();
+  }
+
+  /** Looks at all lanes. */
+  survey(): Promise<Survey> {
+    this.surveying ??= this.surveyOnce().finally(() => (this.surveying = undefined));
+    return this.surveying;
   }
 
   /** This process enqueued tasks, or gave them back. */
@@ -176,18 +184,14 @@ export class Claims {
     this.survey().catch(() => undefined); // the claims will say what is wrong
   }
 
-  private survey(): Promise<void> {
-    this.surveying ??= this.surveyOnce().finally(() => (this.surveying = undefined));
-    return this.surveying;
-  }
-
-  private async surveyOnce(): Promise<void> {
+  private async surveyOnce(): Promise<Survey> {
     const asOf = this.clock.now();
     this.stale = false;
-    const { now, heads, took } = await this.database.survey();
-    this.surveys.ended(took);
-    this.clock.hear(now);
-    this.lanes.surveyed(heads, asOf);
+    const survey = await this.database.survey();
+    this.surveys.ended(survey.took);
+    this.clock.hear(survey.now);
+    this.lanes.surveyed(survey.heads, asOf);
+    return survey;
   }
 }
 

@@ -81,6 +81,14 @@ export interface ClaimOrder {
 
 export type ClaimedTask = ReservedTask & Place;
 
+/** What has happened since an instant. */
+export interface Changes {
+  /** Tasks that have ended. */
+  readonly ended: number;
+  /** Running tasks that somebody wants cancelled. */
+  readonly cancels: number;
+}
+
 /** Who may hold tasks. */
 export interface KnownWorker extends ProcessIdentity {
   readonly id: string;
@@ -95,6 +103,7 @@ export interface ServerDatabase {
   readonly place: string;
   readonly remedy: string;
   readonly schema: SchemaTraits;
+  /** Null where the database can wake nobody: then whoever waits looks, by `survey` and `countChanges`. */
   readonly waker: Waker | null;
   readonly joined: JoinedWrites;
 
@@ -132,6 +141,8 @@ export interface ServerDatabase {
   findHeld(workerId: string): Promise<ClaimedTask[]>;
   /** Every lane with its head, the server's time, and how long it took there, in ms. */
   survey(): Promise<{ now: number; heads: LaneHead[]; took: number }>;
+  /** Cheap enough to be asked again and again. */
+  countChanges?(since: number): Promise<Changes>;
 
   /** Takes running tasks back. Resolves to those that had the current lease. */
   requeue(requeues: readonly Requeue[]): Promise<(LaneHead & { id: string; status: TaskStatus })[]>;

@@ -13,6 +13,7 @@ import type { WriteBatch } from '../../write-batch.js';
 import type { CommitGroup, Dialect } from '../dialect.js';
 import type { JoinedWrites } from '../joined-writes.js';
 import { Claims } from './claims.js';
+import { PollingWaker } from './polling-waker.js';
 import { ServerClock } from './server-clock.js';
 import type { ServerDatabase } from './server-database.js';
 import { ServerWrites } from './server.writes.js';
@@ -50,6 +51,8 @@ export class ServerDialect implements Dialect {
 
   private readonly claims: Claims;
   private readonly writes: ServerWrites;
+  /** Where the database can wake nobody. */
+  private readonly polling: PollingWaker | undefined;
 
   /** Reads leave connections for writing: a thousand that come at once would hold it up. */
   private readonly reads: Turns;
@@ -66,7 +69,8 @@ export class ServerDialect implements Dialect {
     this.joined = database.joined;
     this.claims = new Claims(database, this.clock);
     this.writes = new ServerWrites(database, this.claims);
-    this.waker = database.waker && hearing(database.waker, this.claims);
+    if (!database.waker) this.polling = polling(database, this.claims);
+    this.waker = this.polling ?? hearing(database.waker!, this.claims);
   }
 
   dataSourceOptions(): DataSourceOptions {
@@ -86,6 +90,7 @@ export class ServerDialect implements Dialect {
   }
 
   commit(batch: WriteBatch): Promise<void> {
+    this.polling?.expectEnds(batch.settle.length);
     return this.writes.apply(batch);
   }
 
@@ -151,6 +156,15 @@ export class ServerDialect implements Dialect {
   toBackendError(error: unknown): BackendError {
     return this.database.toBackendError(error);
   }
+}
+
+/** The claims learn the lanes from each look, whether or not there is news. */
+function polling(database: ServerDatabase, claims: Claims): PollingWaker {
+  const nothing = { ended: 0, cancels: 0 };
+  return new PollingWaker(
+    () => claims.survey(),
+    async (since) => (await database.countChanges?.(since)) ?? nothing,
+  );
 }
 
 /** The waker, overheard: the claims want to know too when another process enqueues. */

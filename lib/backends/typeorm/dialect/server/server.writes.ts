@@ -1,8 +1,8 @@
 import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
-import { ValidationError } from '../../../../errors/validation.error.js';
 import { refusedWrite } from '../../refused-write.js';
+import { takenId } from '../../taken-id.js';
 import type { WriteBatch, WriteKind, WriteKinds, WriteOf } from '../../write-batch.js';
 import { isProcessGone } from '../../../../core/process-identity.js';
 import type { Claims } from './claims.js';
@@ -125,13 +125,7 @@ export class ServerWrites {
       write.succeed();
       return;
     }
-    write.refuse(
-      new ValidationError(
-        `The id '${refusedId}' belongs to another task already. Use an id once, or leave it out.`,
-        'id',
-        refusedId,
-      ),
-    );
+    write.refuse(takenId(refusedId));
   }
 
   private async settleAndClaim(

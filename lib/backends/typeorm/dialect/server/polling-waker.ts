@@ -1,6 +1,6 @@
 import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
-import type { LaneHead } from '../server/server-database.js';
 import type { Waker } from '../../waker.js';
+import type { Changes, LaneHead } from './server-database.js';
 
 /** Pauses between looks, in ms: the first one after news, how they grow, and the longest. */
 const FIRST_PAUSE = 10;
@@ -14,14 +14,10 @@ const WINDOW = 2000;
 /** ...to one that lies back as far as a commit may take to become visible. */
 const LAG = 1000;
 
-/** What a look at the store shows. */
-export interface Sight {
+/** Every lane at an instant. */
+interface Outlook {
   readonly now: number;
-  /** Of every lane. */
   readonly heads: readonly LaneHead[];
-  /** Tasks that have ended, and cancels that were requested, since the instant asked about. */
-  readonly ended: number;
-  readonly cancels: number;
 }
 
 /**
@@ -44,7 +40,14 @@ export class PollingWaker implements Waker {
   /** Ends that this process brings about. */
   private ownEnds = 0;
 
-  constructor(private readonly see: (since: number) => Promise<Sight>) {}
+  /**
+   * @param survey which the claims of this process learn from, too.
+   * @param countChanges since an instant.
+   */
+  constructor(
+    private readonly survey: () => Promise<Outlook>,
+    private readonly countChanges: (since: number) => Promise<Changes>,
+  ) {}
 
   open(): void {
     // Looks begin when somebody listens.
@@ -100,8 +103,9 @@ export class PollingWaker implements Waker {
     const began = performance.now();
     this.pause = Math.min(LONGEST_PAUSE, this.pause * GROWTH);
     try {
-      const sight = await this.see(this.since);
-      for (const change of this.newsOf(sight)) {
+      const outlook = await this.survey();
+      const changes = await this.countChanges(this.since);
+      for (const change of this.newsOf(outlook, changes)) {
         this.pause = FIRST_PAUSE;
         this.onChange?.(change);
       }
@@ -111,7 +115,7 @@ export class PollingWaker implements Waker {
     this.rest = Math.min(LONGEST_REST, (performance.now() - began) / SHARE);
   }
 
-  private newsOf({ now, heads, ended, cancels }: Sight): BackendChange[] {
+  private newsOf({ now, heads }: Outlook, { ended, cancels }: Changes): BackendChange[] {
     const news: BackendChange[] = [];
     const known = this.heads;
     this.heads = new Map(heads.map((head) => [laneOf(head), head.eta]));
