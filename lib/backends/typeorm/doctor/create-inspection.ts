@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { MysqlInspection } from '../dialect/mysql/mysql.inspection.js';
 import { PostgresInspection } from '../dialect/postgres/postgres.inspection.js';
 import { SqliteInspection } from '../dialect/sqlite/sqlite.inspection.js';
 import type { StoreSettings } from '../store-settings.js';
@@ -12,6 +13,6 @@ export function createInspection(settings: StoreSettings, dataSource: DataSource
     case 'postgres':
       return new PostgresInspection(dataSource, settings);
     case 'mysql':
-      throw new Error('being built');
+      return new MysqlInspection(dataSource);
   }
 }
