@@ -318,6 +318,19 @@ describe('on PostgreSQL', () => {
     expect(wrong(diagnosis).vacuum).toBe('fault: autovacuum is off for sitq_task');
   });
 
+  test('the doctor sees that nothing can be written', async () => {
+    await sitq('migrate');
+    const sql = await scene.connect();
+    const name = new URL(urlOfStore()).pathname.slice(1);
+    await sql.run(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    const { rights } = await findings();
+    expect(rights).toMatchObject({
+      state: 'fault',
+      text: expect.stringMatching(/^cannot execute INSERT in a read-only transaction;/),
+    });
+    expect(rights).not.toHaveProperty('lines');
+  });
+
   test('the doctor notices that LISTEN is not heard', async () => {
     await sitq('migrate');
     const proxy = await startDeafProxy(urlOfStore());

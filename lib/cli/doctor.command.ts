@@ -20,7 +20,7 @@ export function doctorCommand(terminal: Terminal): Command {
     .option('--json', 'print it for programs')
     .option('--no-listen', 'the application has listen: false (PostgreSQL)');
   return addStoreOptions(command).action(async (flags: DoctorFlags) => {
-    const findings = await findingsOf(readStoreFlags(flags, command));
+    const findings = await findingsOf(readStoreFlags(flags, command), flags);
     const isHealthy = findings.every(({ state }) => state === 'well' || state === 'warning');
     if (flags.json) terminal.print(JSON.stringify({ healthy: isHealthy, findings }, null, 2));
     else printFindings(findings, terminal);
@@ -29,14 +29,17 @@ export function doctorCommand(terminal: Terminal): Command {
 }
 
 /** That the store cannot be opened is a finding too. */
-async function findingsOf(settings: StoreSettings): Promise<Finding[]> {
+async function findingsOf(
+  settings: StoreSettings,
+  { verbose = false }: DoctorFlags,
+): Promise<Finding[]> {
   try {
     return await withStore(settings, { mayCreate: false }, ({ dialect, dataSource, migrator }) => {
       const inspection = createInspection(settings, dataSource);
       return examine({ dialect, dataSource, migrator, inspection });
     });
   } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
+    if (verbose || !(error instanceof BackendError)) throw error;
     return [{ check: 'connection', state: 'fault', text: error.message }];
   }
 }

@@ -9,6 +9,7 @@ export interface StoreFlags {
   readonly schema?: string;
   readonly tablePrefix?: string;
   readonly listen?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** Adds the options that say which store. */

@@ -24,44 +24,41 @@ const PROBES: Readonly<Record<Right, (table: TableName) => string>> = {
   DELETE: (table) => `DELETE FROM {${table}} WHERE 1 = 0`,
 };
 
+/** What servers call a missing right. */
+const DENIED: ReadonlySet<unknown> = new Set(['42501', 'ER_TABLEACCESS_DENIED_ERROR']);
+
 /** Whether this role may do with the tables what a process does that runs tasks. */
 export const rightsCheck: Check = {
   name: 'rights',
   after: 'migrations',
   run: async (patient) => {
-    const { dialect, inspection } = patient;
     const missing: Partial<Record<TableName, Right[]>> = {};
     const reasons = new Set<string>();
     for (const [table, rights] of Object.entries(RIGHTS) as [TableName, readonly Right[]][]) {
       for (const right of rights) {
-        const reason = await refusal(patient, PROBES[right](table));
-        if (reason === null) continue;
-        (missing[table] ??= []).push(right);
-        reasons.add(reason);
+        const error = await refusal(patient, PROBES[right](table));
+        if (error === undefined) continue;
+        reasons.add(error instanceof Error ? error.message : textOf(error));
+        if (DENIED.has((error as { code?: unknown }).code)) (missing[table] ??= []).push(right);
       }
     }
-    const { user } = await inspection.identify();
     if (reasons.size === 0) return { state: 'well', text: 'all that a process needs' };
-    return {
-      state: 'fault',
-      text: [...reasons].join('; '),
-      remedy: 'An administrator can run this.',
-      lines: grants(dialect.schema, user ?? '', missing).map((grant) => `${grant};`),
-      data: { missing },
-    };
+    const finding = { state: 'fault', text: [...reasons].join('; '), data: { missing } } as const;
+    if (Object.keys(missing).length === 0) return finding;
+    const { user } = await patient.inspection.identify();
+    const lines = grants(patient.dialect.schema, user ?? '', missing).map((grant) => `${grant};`);
+    return { ...finding, remedy: 'An administrator can run this.', lines };
   },
 };
 
 /** Why the statement may not be run. Others who are writing are no reason. */
-async function refusal({ dataSource, dialect }: Patient, probe: string): Promise<string | null> {
+async function refusal({ dataSource, dialect }: Patient, probe: string): Promise<unknown> {
   for (let round = 1; ; round += 1) {
     try {
       await dataSource.query(dialect.schema.names.in(probe));
-      return null;
+      return undefined;
     } catch (error) {
-      if (dialect.patienceFor(error) === 0 || round === ROUNDS) {
-        return error instanceof Error ? error.message : textOf(error);
-      }
+      if (dialect.patienceFor(error) === 0 || round === ROUNDS) return error;
       await sleep(50);
     }
   }
