@@ -1,3 +1,4 @@
+import { BackendError } from '../../../errors/backend.error.js';
 import { SitqError } from '../../../errors/sitq.error.js';
 import type { Check } from './check.js';
 import { bootCheck } from './checks/boot.check.js';
@@ -43,7 +44,8 @@ function skipped(check: string, after: string): Finding {
 async function report(check: Check, patient: Patient): Promise<Finding> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE} ms`)), PATIENCE);
+    const late = new BackendError(`no answer within ${PATIENCE} ms`, { transient: true });
+    timer = setTimeout(() => reject(late), PATIENCE);
   });
   try {
     return { check: check.name, ...(await Promise.race([check.run(patient), timeout])) };

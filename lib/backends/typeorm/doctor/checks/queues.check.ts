@@ -55,7 +55,7 @@ async function waitingLanes(patient: Patient): Promise<Lane[]> {
   >(
     dialect.schema.names.in(
       `SELECT queue, name, count(*) AS waiting, min(eta) AS since FROM {task}
-       WHERE status = 'queued' AND eta <= ${now} GROUP BY queue, name ORDER BY 4`,
+       WHERE status = 'queued' AND eta <= ${now} GROUP BY queue, name ORDER BY 4, 1, 2`,
     ),
   );
   return rows.map(({ queue, name, waiting, since }) => ({

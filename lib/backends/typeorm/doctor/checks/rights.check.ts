@@ -6,8 +6,8 @@ import type { TableName } from '../../table-names.js';
 import type { Check } from '../check.js';
 import type { Patient } from '../patient.js';
 
-/** How often a database may be too busy to answer. */
-const ROUNDS = 40;
+/** How long others who are writing may be in the way, in ms. */
+const PATIENCE = 2000;
 
 /** A column of each table that is updated. */
 const UPDATED: Readonly<Partial<Record<TableName, string>>> = {
@@ -34,9 +34,10 @@ export const rightsCheck: Check = {
   run: async (patient) => {
     const missing: Partial<Record<TableName, Right[]>> = {};
     const reasons = new Set<string>();
+    const giveUpAt = Date.now() + PATIENCE;
     for (const [table, rights] of Object.entries(RIGHTS) as [TableName, readonly Right[]][]) {
       for (const right of rights) {
-        const error = await refusal(patient, PROBES[right](table));
+        const error = await refusal(patient, PROBES[right](table), giveUpAt);
         if (error === undefined) continue;
         reasons.add(error instanceof Error ? error.message : textOf(error));
         if (DENIED.has((error as { code?: unknown }).code)) (missing[table] ??= []).push(right);
@@ -51,14 +52,18 @@ export const rightsCheck: Check = {
   },
 };
 
-/** Why the statement may not be run. Others who are writing are no reason. */
-async function refusal({ dataSource, dialect }: Patient, probe: string): Promise<unknown> {
-  for (let round = 1; ; round += 1) {
+/** Why the statement may not be run. */
+async function refusal(
+  { dataSource, dialect }: Patient,
+  probe: string,
+  giveUpAt: number,
+): Promise<unknown> {
+  for (;;) {
     try {
       await dataSource.query(dialect.schema.names.in(probe));
       return undefined;
     } catch (error) {
-      if (dialect.patienceFor(error) === 0 || round === ROUNDS) return error;
+      if (dialect.patienceFor(error) === 0 || Date.now() > giveUpAt) return error;
       await sleep(50);
     }
   }
