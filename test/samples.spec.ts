@@ -68,13 +68,11 @@ class Program {
 
   /** Ids of the processes that it started, directly or not. */
   children(): number[] {
-    const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-    const rows = table
-      .trim()
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/).map(Number));
-    const childrenOf = (pid: number): number[] =>
-      rows.filter(([, parent]) => parent === pid).flatMap(([id]) => [id!, ...childrenOf(id!)]);
+    const processes = allProcesses();
+    const childrenOf = (parent: number): number[] =>
+      processes
+        .filter((each) => each.parent === parent)
+        .flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
     return childrenOf(this.process.pid!);
   }
 
@@ -243,9 +241,9 @@ describe('sample 03-postgres', () => {
     const [folder] = readdirSync(TMPDIR);
     const server = readFileSync(join(TMPDIR, folder!, 'data/postmaster.pid'), 'utf8');
     const processes = [...app.children(), Number.parseInt(server, 10)];
-    expect(processes.filter(isThere)).toHaveLength(4);
+    expect(living(processes)).toHaveLength(4);
     expect(await app.kill('SIGINT')).toBe('SIGINT');
-    expect(processes.filter(isThere)).toEqual([]);
+    await eventually(async () => living(processes).length === 0); // the server a moment after it was said to
     expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
@@ -313,7 +311,7 @@ describe('sample 03-postgres', () => {
       const children = app.children();
       expect(children).toHaveLength(2);
       await app.kill('SIGKILL');
-      await eventually(async () => !children.some(isThere));
+      await eventually(async () => living(children).length === 0);
     });
   });
 });
@@ -351,12 +349,20 @@ async function invoiced(sql: Sql) {
   return counts!;
 }
 
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+/** Those that have not ended. */
+function living(pids: number[]): number[] {
+  return allProcesses()
+    .filter(({ pid, state }) => pids.includes(pid) && !state.startsWith('Z'))
+    .map(({ pid }) => pid);
+}
+
+function allProcesses(): { pid: number; parent: number; state: string }[] {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' });
+  return table
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .map(([pid, parent, state]) => ({ pid: Number(pid), parent: Number(parent), state: state! }));
 }
 
 function tasksOf(out: string): Row[] {
