@@ -135,7 +135,7 @@ describe.each(stores())('on %s', (kind) => {
     expect(await later.getTask('late')).not.toBeNull();
     await later.close();
     const sql = await store.sql();
-    expect(await sql.query('SELECT id FROM "order"')).toEqual([{ id: 'ann' }]);
+    expect(await sql.query('SELECT id FROM orders')).toEqual([{ id: 'ann' }]);
     await sql.close();
     expect(app.lines.all.filter((line) => /^(error|warn)/.test(line))).toEqual([]);
   });

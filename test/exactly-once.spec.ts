@@ -22,9 +22,9 @@ describe.each(stores())('on %s', (kind) => {
 
   describe('workers that are killed and stopped at random', () => {
     const SEED = 20251122;
-    const TASKS = 200;
-    const WORKERS = 4;
-    const FAULTS = 32;
+    const TASKS = 150;
+    const WORKERS = 3;
+    const FAULTS = 24;
     const FAULTS_PER_STOP = 8;
     const LEASE = 1000;
     const name = kind === 'sqlite' ? 'pay-in-turn' : 'pay';

@@ -52,6 +52,25 @@ async function orders({ dataSource }: Shop): Promise<string[]> {
   return (await dataSource.manager.find(Order)).map(({ id }) => id).sort();
 }
 
+/** Nobody waits for ever: who holds the file and waits for it himself is told so. */
+test('on sqlite an enqueue that its own transaction waits for ends with the remedy', async () => {
+  const waits = [true, false].map(async (joins) => {
+    const shop = await startShop(await tempStore('sqlite'), [Mails], { worker: false });
+    const began = performance.now();
+    await shop.dataSource.transaction(async (manager) => {
+      await manager.insert(Order, { id: 'ann' });
+      if (joins) await shop.queue.for(Mails, { manager }).send('ann');
+      const waiting = shop.queue.for(Mails).send('bob');
+      await expect(waiting).rejects.toThrow(/of this pro(gram|cess).*give the call its manager/);
+      await expect(waiting).rejects.toMatchObject({ code: 'SITQ_BACKEND', transient: true });
+    });
+    expect(performance.now() - began).toBeGreaterThan(14_000);
+    expect(await orders(shop)).toEqual(['ann']);
+    expect(await shop.queue.counts()).toMatchObject({ queued: joins ? 1 : 0 });
+  });
+  await Promise.all(waits);
+});
+
 describe.each(stores())('on %s', (kind) => {
   let store: Store;
   let shop: Shop;

@@ -6,7 +6,7 @@ import { startModule, type TestApp } from './start-app.js';
 import type { StoreOptions } from './stores.js';
 
 /** A row of the application, in the database of the tasks. */
-@Entity()
+@Entity('orders')
 export class Order {
   @PrimaryColumn('varchar', { length: 100 })
   id!: string;

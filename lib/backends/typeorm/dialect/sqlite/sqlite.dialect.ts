@@ -246,7 +246,8 @@ export class SqliteDialect implements Dialect {
     }
     if (isBusy(error)) {
       return new BackendError(
-        `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open?`,
+        `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open, ` +
+          `or one of this program wait for this very call? Then give the call its manager.`,
         { cause: error, transient: true },
       );
     }
@@ -288,7 +289,8 @@ class OwnTransactionError extends Error {
   constructor() {
     super(
       `A transaction of this process, in which something about a task was written, has been open ` +
-        `for ${PATIENCE} ms. Make it shorter; what is to be enqueued in it needs its manager.`,
+        `for ${PATIENCE} ms. Make it shorter. If it waits for this very call, give the call its ` +
+        `manager.`,
     );
   }
 }

@@ -4,8 +4,8 @@ import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.
 import { isProcessGone } from '../../../../core/process-identity.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
-import { ValidationError } from '../../../../errors/validation.error.js';
 import { refusedWrite } from '../../refused-write.js';
+import { takenId } from '../../taken-id.js';
 import type { WriteKind, WriteKinds } from '../../write-batch.js';
 import { stranger } from '../stranger.js';
 import type { SqliteClaim } from './sqlite.claim.js';
@@ -70,11 +70,7 @@ export class SqliteWrites implements Apply {
   private checkSame(tasks: readonly NewTask[]): void {
     for (const { id, name, payload } of tasks) {
       if (this.statements.same.get(id, name, payload) === undefined) {
-        throw new ValidationError(
-          `The id '${id}' belongs to another task already. Use an id once, or leave it out.`,
-          'id',
-          id,
-        );
+        throw takenId(id);
       }
     }
   }
