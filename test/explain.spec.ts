@@ -198,12 +198,13 @@ describe.each(stores())('explain on %s', (kind) => {
     const { queue } = await start(false);
     await register(queue, { id: 'all', concurrency: 0 });
     await register(queue, { id: 'mail', queues: ['mail'], concurrency: 0 });
+    await register(queue, { id: 'some', handlers: ['Chores.mail', 'Chores.wait'], concurrency: 0 });
     for (let i = 0; i < 5; i += 1) await queue.for(Chores).wait();
     await queue.for(Chores).mail();
     const { id } = await queue.for(Chores).mail();
     const why = await queue.explain(id);
     expect(why).toMatchObject({ reason: 'behind', ahead: 1 });
-    expect(idsOf(why)).toEqual(['all', 'mail']);
+    expect(idsOf(why)).toEqual(['all', 'mail', 'some']);
   });
 
   test('more than a thousand ahead are a thousand', async () => {
@@ -350,6 +351,15 @@ describe.each(stores())('explain on %s', (kind) => {
     await expect(queue.explain('nothing')).rejects.toThrow(TaskNotFoundError);
   });
 
+  test('a handler with the name of what every object has', async () => {
+    const { queue } = await start(false);
+    await register(queue, { id: 'idle', handlers: ['constructor', 'toString'] });
+    for (const name of ['constructor', 'toString']) {
+      const { id } = await queue.enqueue(name);
+      expect(await queue.explain(id)).toMatchObject({ reason: 'ready' });
+    }
+  });
+
   test('tasks that move on while they are explained', async () => {
     const app = await start({ concurrency: 2 });
     gate.open();
@@ -368,6 +378,29 @@ describe.each(stores())('explain on %s', (kind) => {
     for (const what of seen) {
       expect(['slots', 'behind', 'ready', 'running', 'ended']).toContain(what);
     }
+  });
+
+  test('a task that is claimed between two looks', async () => {
+    const { queue } = await start(false);
+    await register(queue, { id: 'busy', concurrency: 0 });
+    const { id } = await queue.for(Chores).wait();
+    const backend = queue.backend as TypeOrmBackend;
+    const peek = backend.peekTasks.bind(backend);
+    let claimed = false;
+    backend.peekTasks = async (request) => {
+      if (!claimed) await backend.reserveTask('busy');
+      claimed = true;
+      return peek(request);
+    };
+    expect(await queue.explain(id)).toMatchObject({ state: 'running', worker: 'busy' });
+  });
+
+  test('a task that no claim seems to find', async () => {
+    const { queue } = await start(false);
+    await register(queue, { id: 'blind' });
+    const { id } = await queue.for(Chores).wait();
+    (queue.backend as TypeOrmBackend).peekTasks = async () => [];
+    expect(await queue.explain(id)).toMatchObject({ reason: 'ready', workers: [{ id: 'blind' }] });
   });
 
   async function register(
