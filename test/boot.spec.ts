@@ -120,3 +120,42 @@ test('a file is created for its owner alone', async () => {
   expect(statSync(scene.database).mode & 0o777).toBe(0o600);
   await scene.close();
 });
+
+describe('a schema and a prefix of their own on PostgreSQL', () => {
+  const own = { schema: 'own', tablePrefix: 'q_' };
+  let store: Store;
+  beforeEach(async () => void (store = await createStore('postgres')));
+  afterEach(() => store.drop());
+
+  /** Opens and closes so many backends at once. */
+  async function boot(count: number, options: object): Promise<void> {
+    const backends = Array.from({ length: count }, () => new TypeOrmBackend(options));
+    await Promise.all(backends.map((backend) => backend.open()));
+    await Promise.all(backends.map((backend) => backend.close()));
+  }
+
+  test('are made once when many boot at once', async () => {
+    await boot(10, { ...store.options, ...own });
+    const sql = await store.sql();
+    const tables = await sql.query(
+      `SELECT table_schema AS schema FROM information_schema.tables WHERE table_name = 'q_task'`,
+    );
+    await sql.close();
+    expect(tables).toEqual([{ schema: 'own' }]);
+  });
+
+  test('need no right to create schemas where there is one', async () => {
+    const sql = await store.sql();
+    const role = `sitq_${Date.now().toString(36)}`;
+    await sql.run(
+      `CREATE ROLE ${role} LOGIN PASSWORD 'password'`,
+      `CREATE SCHEMA own AUTHORIZATION ${role}`,
+    );
+    const url = new URL((store.options as { url: string }).url);
+    url.username = role;
+    url.password = 'password';
+    await boot(2, { type: 'postgres', url: String(url), ...own });
+    await sql.run(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+    await sql.close();
+  });
+});

@@ -187,7 +187,10 @@ describe('where the drivers of servers are not installed', () => {
     return run(process.execPath, [...flags, ...args], { cwd: join(folder, consumer) });
   }
 
-  const MISSING = [['pg', 'postgres://127.0.0.1/db']];
+  const MISSING = [
+    ['pg', 'postgres://127.0.0.1/db'],
+    ['mysql2', 'mysql://127.0.0.1/db'],
+  ];
 
   test.each(MISSING)('boot tells to install %s', async (name, url) => {
     const script = join(folder, consumer, 'boot.mjs');
