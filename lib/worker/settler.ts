@@ -15,6 +15,8 @@ import type { OutageLog } from './outage-log.js';
 const LONGEST_PAUSE = 5_000;
 /** What no later try would change. */
 const FINAL = [QueueClosedError, TaskNotFoundError];
+/** It cannot be done, and never will be. */
+const NEVER = Symbol('never');
 
 /** An outcome whose value, if it has one, is text already. */
 export type StorableOutcome =
@@ -50,8 +52,7 @@ export class Settler {
    * @throws LeaseLostError
    */
   async store(task: ReservedTask, outcome: StorableOutcome): Promise<boolean> {
-    const stored = await this.insist(task, () => this.write(task, outcome).then(() => true));
-    return stored ?? false;
+    return (await this.insist(task, () => this.write(task, outcome))) !== NEVER;
   }
 
   /**
@@ -63,10 +64,11 @@ export class Settler {
   async isCompleted(task: ReservedTask): Promise<boolean | undefined> {
     const { backend } = this;
     if (!isTransactionalBackend(backend)) return false;
-    return this.insist(task, () => backend.isCompleted(task.id, task.lease));
+    const answer = await this.insist(task, () => backend.isCompleted(task.id, task.lease));
+    return answer === NEVER ? undefined : answer;
   }
 
-  private async insist<T>(task: ReservedTask, work: () => Promise<T>): Promise<T | undefined> {
+  private async insist<T>(task: ReservedTask, work: () => Promise<T>): Promise<T | typeof NEVER> {
     for (let round = 0; ; round += 1) {
       try {
         const done = await work();
@@ -80,7 +82,7 @@ export class Settler {
         if (isLost) throw error;
         if (isFinal) {
           this.logger.warn(`The outcome of task ${task.id} is not stored: ${textOf(error)}`);
-          return undefined;
+          return NEVER;
         }
       }
       const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);

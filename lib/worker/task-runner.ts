@@ -67,7 +67,8 @@ export class TaskRunner {
     this.parts.reporter.flush(run);
     run.concluded = true;
     try {
-      const outcome = await this.settle(run, end);
+      const isJoined = run.joined.length > 0;
+      const outcome = await (isJoined ? this.settleJoined(run, end) : this.settle(run, end));
       if (outcome) await this.tell(run, outcome);
     } catch {
       this.parts.observer.refused(run);
@@ -77,38 +78,31 @@ export class TaskRunner {
 
   /** Resolves to what is stored now, or undefined when nothing can be. */
   private async settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
-    if (run.joined.length > 0) await Promise.all(run.joined);
-    if (run.completion) return this.settleJoined(run, run.completion, end);
-    return this.store(run, end);
-  }
-
-  private async store(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
     const { settler } = this.parts;
     const outcome = settler.toStorable(this.decide(run, end));
     return (await settler.store(run.reserved, outcome)) ? outcome : undefined;
   }
 
-  /** The handler has completed its task in a transaction: only the store knows if it committed. */
-  private async settleJoined(
-    run: TaskRun,
-    completion: StorableOutcome,
-    end: RunEnd,
-  ): Promise<StorableOutcome | undefined> {
-    const { id, name } = run.reserved;
+  /** The same for a run in transactions of its handler: only the store knows if they committed. */
+  private async settleJoined(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+    await Promise.all(run.joined);
+    if (!run.completion) return this.settle(run, end);
     const completed = await this.parts.settler.isCompleted(run.reserved);
     if (completed === undefined) return undefined;
     if (completed) {
-      if (end.kind !== 'returned') {
-        const late = end.kind === 'threw' ? textOf(end.error) : 'a snooze';
-        this.parts.logger.warn(
-          `Task ${name} ${id} was completed in a transaction; how its run ended afterwards changes ` +
-            `nothing: ${late}`,
-        );
-      }
-      return completion;
+      if (end.kind !== 'returned') this.noteLateEnd(run, end);
+      return run.completion;
     }
-    const error = new TransactionRolledBackError(id);
-    return this.store(run, end.kind === 'returned' ? { kind: 'threw', error } : end);
+    const error = new TransactionRolledBackError(run.reserved.id);
+    return this.settle(run, end.kind === 'returned' ? { kind: 'threw', error } : end);
+  }
+
+  private noteLateEnd({ reserved: { id, name } }: TaskRun, end: RunEnd): void {
+    const late = end.kind === 'threw' ? textOf(end.error) : 'a snooze';
+    this.parts.logger.warn(
+      `Task ${name} ${id} was completed in a transaction; how its run ended afterwards changes ` +
+        `nothing: ${late}`,
+    );
   }
 
   private readonly call = (run: TaskRun): unknown => {
