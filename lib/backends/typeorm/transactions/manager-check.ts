@@ -56,7 +56,8 @@ export class ManagerCheck {
   /** @throws ValidationError also when each statement of it would be a transaction of its own. */
   async checkOpen(manager: unknown): Promise<[EntityManager, OpenTransaction]> {
     const checked = await this.check(manager);
-    const transaction = transactionOf(checked);
+    // On SQLite that of a DataSource itself would be in whatever transaction somebody has open.
+    const transaction = checked.queryRunner && transactionOf(checked);
     if (!transaction) throw refuse('manager is in no transaction.', 'none');
     return [checked, transaction];
   }
