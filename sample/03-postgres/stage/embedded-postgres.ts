@@ -33,8 +33,9 @@ const { initdb, pgCtl } = await findPrograms();
 if (!existsSync(data)) {
   writeFileSync(passwordFile, randomUUID(), { mode: 0o600 });
   giveToUser(passwordFile);
-  const options = ['--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`];
-  run(initdb, `--pgdata=${data}`, ...options, '--encoding=UTF8', '--no-locale');
+  const login = ['--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`];
+  const haste = kept ? [] : ['--no-sync'];
+  run(initdb, `--pgdata=${data}`, ...login, '--encoding=UTF8', '--no-locale', ...haste);
 }
 const port = await freePort();
 const server = [`--options=-p ${port} -h 127.0.0.1 -k ''`, `--log=${join(folder, 'log')}`];
