@@ -266,10 +266,19 @@ describe.each(servers)('on %s, a migration that is cut off', (kind) => {
   });
 });
 
-describe.each(stores().filter((kind) => kind === 'mysql' || kind === 'mariadb'))(
-  'on %s alone',
-  (kind) => {
+for (const kind of servers.filter((each) => each !== 'postgres')) {
+  describe(`on ${kind} alone`, () => {
     beforeEach(() => setTheScene(kind));
+
+    test('the doctor is not misled by the scheme of the URL', async () => {
+      await sitq('migrate');
+      for (const scheme of ['mysql', 'mariadb']) {
+        const url = urlOfStore().replace(/^\w+/, scheme);
+        const { code, out } = await runCli(['doctor', '--url', url]);
+        expect(code).toBe(0);
+        expect(out).toMatch(/^ok +tables /m);
+      }
+    });
 
     test.each([
       'ALTER TABLE sitq_log ENGINE = MyISAM',
@@ -283,8 +292,8 @@ describe.each(stores().filter((kind) => kind === 'mysql' || kind === 'mariadb'))
       await runScript(store, storage!.lines!.join('\n'));
       expect((await findings()).storage).toMatchObject({ state: 'well' });
     });
-  },
-);
+  });
+}
 
 describe('on PostgreSQL', () => {
   beforeEach(() => setTheScene('postgres'));

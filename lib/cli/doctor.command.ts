@@ -34,12 +34,29 @@ async function findingsOf(
   { verbose = false }: DoctorFlags,
 ): Promise<Finding[]> {
   try {
-    return await withStore(settings, { mayCreate: false }, ({ dialect, dataSource, migrator }) => {
-      const inspection = createInspection(settings, dataSource);
-      return examine({ dialect, dataSource, migrator, inspection });
-    });
+    const { type, findings } = await examineAs(settings.connection.type, settings);
+    return findings ?? (await examineAs(type, settings)).findings ?? [];
   } catch (error) {
     if (verbose || !(error instanceof BackendError)) throw error;
     return [{ check: 'connection', state: 'fault', text: error.message }];
   }
+}
+
+/**
+ * Examines a store of this type. When it is one of another type there are no findings: TypeORM
+ * would take the differences between MySQL and MariaDB for changes of the tables.
+ */
+function examineAs(
+  type: string,
+  settings: StoreSettings,
+): Promise<{ type: string; findings?: Finding[] }> {
+  const connection = { ...settings.connection, type };
+  return withStore({ ...settings, connection }, { mayCreate: false }, async (store) => {
+    const inspection = createInspection(settings, store.dataSource);
+    const { type: found } = await inspection.identify();
+    if (found !== type) return { type: found };
+    const { dialect, dataSource, migrator } = store;
+    const findings = await examine({ dialect, dataSource, migrator, inspection });
+    return { type, findings };
+  });
 }

@@ -2,6 +2,8 @@ import type { Check } from './check.js';
 
 /** Who answers. */
 export interface ServerIdentity {
+  /** What TypeORM calls it: a mysql:// URL may well lead to a MariaDB. */
+  readonly type: string;
   /** Such as `PostgreSQL`. */
   readonly product: string;
   readonly version: string;

@@ -18,8 +18,10 @@ export class MysqlInspection implements Inspection {
     const [row] = await this.dataSource.query<[{ version: string; user: string }]>(
       'SELECT version() AS version, current_user() AS user',
     );
-    const product = /mariadb/i.test(row.version) ? 'MariaDB' : 'MySQL';
-    return { product, version: row.version.replace(/^5\.5\.5-/, ''), user: row.user };
+    const version = row.version.replace(/^5\.5\.5-/, '');
+    return /mariadb/i.test(version)
+      ? { type: 'mariadb', product: 'MariaDB', version, user: row.user }
+      : { type: 'mysql', product: 'MySQL', version, user: row.user };
   }
 
   now = async (): Promise<number> => {

@@ -29,7 +29,7 @@ export class PostgresInspection implements Inspection {
     const [row] = await this.dataSource.query<{ version: string; user: string }[]>(
       `SELECT current_setting('server_version') AS version, current_user AS user`,
     );
-    return { product: 'PostgreSQL', version: row!.version, user: row!.user };
+    return { type: 'postgres', product: 'PostgreSQL', ...row! };
   }
 
   now = async (): Promise<number> => {

@@ -27,7 +27,7 @@ export class SqliteInspection implements Inspection {
     const [row] = await this.dataSource.query<{ version: string }[]>(
       'SELECT sqlite_version() AS version',
     );
-    return { product: 'SQLite', version: row!.version, user: null };
+    return { type: 'better-sqlite3', product: 'SQLite', version: row!.version, user: null };
   }
 
   async indexes(): Promise<IndexShape[]> {
