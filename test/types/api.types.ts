@@ -15,6 +15,7 @@ import {
   type TaskCounts,
   type TaskHandle,
   type TaskStatus,
+  type WorkerInfo,
 } from 'nestjs-sitq';
 import { backendConformance, type ConformanceCase } from 'nestjs-sitq/testing';
 import type { Observable } from 'rxjs';
@@ -291,4 +292,35 @@ export function conformance(create: () => Backend): void {
   backendConformance(create, {
     peer: (backend) => (expectTypeOf(backend).toEqualTypeOf<Backend>(), backend),
   });
+}
+
+export async function whyATaskDoesNotRun(): Promise<unknown> {
+  expectTypeOf(await queue.workers()).toEqualTypeOf<readonly WorkerInfo[]>();
+  const why = await queue.explain('1');
+  expectTypeOf(why.text).toEqualTypeOf<string>();
+  expectTypeOf(why.state).toEqualTypeOf<'waiting' | 'running' | 'ended'>();
+  // @ts-expect-error only of a task that waits
+  void why.reason;
+  if (why.state === 'running') expectTypeOf(why.since).toEqualTypeOf<Date>();
+  if (why.state !== 'waiting') return undefined;
+  // @ts-expect-error not with every reason
+  void why.until;
+  switch (why.reason) {
+    case 'eta':
+      return expectTypeOf(why.until).toEqualTypeOf<Date>();
+    case 'retry':
+      return expectTypeOf(why.error.message).toEqualTypeOf<string>();
+    case 'no-worker':
+      return expectTypeOf(why.missing).toEqualTypeOf<'worker' | 'handler' | 'queue'>();
+    case 'behind':
+    case 'handler-limit':
+      return expectTypeOf(why.ahead).toEqualTypeOf<number>();
+    case 'slots':
+    case 'ready':
+      return expectTypeOf(why.workers).toEqualTypeOf<readonly WorkerInfo[]>();
+    case 'blocked':
+      return undefined;
+    default:
+      return expectTypeOf(why).toEqualTypeOf<never>();
+  }
 }
