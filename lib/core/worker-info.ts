@@ -37,6 +37,7 @@ export interface WorkerInfo {
    * ms: nothing else could run in its process meanwhile. Null when it did not tell.
    */
   readonly loopLag: number | null;
+  /** When it registered; it does so again after its lease was lost. */
   readonly startedAt: Date;
   /** When it last gave a sign of life. */
   readonly lastBeatAt: Date;
