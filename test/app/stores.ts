@@ -6,7 +6,12 @@ import { createDatabase, serverKinds } from './databases/servers.js';
 import { openSqlite, type Sql } from './databases/sql.js';
 
 /** Databases that sitq can use. */
-const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>(['sqlite', 'postgres']);
+const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>([
+  'sqlite',
+  'postgres',
+  'mysql',
+  'mariadb',
+]);
 
 /** For `SitqModule.forRoot`, `TypeOrmBackend` and child processes; plain JSON. */
 export type StoreOptions =

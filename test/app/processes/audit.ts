@@ -114,7 +114,9 @@ function postgres(): AuditDialect {
 
 function mysql(): AuditDialect {
   const code = (column: string) => `json_unquote(json_extract(${column}, '$.code'))`;
-  const { change, departure } = writeDown('round(unix_timestamp(now(3)) * 1000)', code);
+  // In UTC: a time zone may have an hour twice.
+  const now = `timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(3)) DIV 1000`;
+  const { change, departure } = writeDown(now, code);
   return {
     key: 'BIGINT AUTO_INCREMENT PRIMARY KEY',
     triggers: [
