@@ -115,6 +115,19 @@ describe.each(serverKinds())('%s', (kind) => {
       expect(await names()).toEqual(['Ann']);
     });
 
+    test('freeze(text) freezes only connections that have sent it', async () => {
+      await sql.query(`SELECT 'this one'`);
+      const other = closing(await connect(kind, proxy.url));
+      proxy.freeze('this one');
+      let answered = false;
+      const insert = sql.run(`INSERT INTO pet VALUES ('Ann')`).then(() => (answered = true));
+      expect(await other.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      expect(answered).toBe(false);
+      proxy.thaw();
+      await insert;
+      expect(await names()).toEqual(['Ann']);
+    });
+
     test('a client that leaves a frozen connection leaves the server with it', async () => {
       await sql.run('BEGIN', `INSERT INTO pet VALUES ('Ann')`);
       proxy.freeze();

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Asks again until the answer is there; for what has no event. */
-export async function eventually<T>(ask: () => Promise<T | false | null | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + 10_000;
+export async function eventually<T>(
+  ask: () => Promise<T | false | null | undefined>,
+  patience = 10_000,
+): Promise<T> {
+  const giveUpAt = Date.now() + patience;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;

@@ -73,12 +73,17 @@ function isStoreGiven(options: SitqOptions): boolean {
 
 /** Starts a real Nest application of any shape. It is closed after the test. */
 export async function startModule(metadata: ModuleMetadata): Promise<TestApp> {
+  const app = await compileModule(metadata);
+  running.add(app);
+  await app.module.init();
+  return app;
+}
+
+/** The same, to be initialised and closed by the caller. */
+export async function compileModule(metadata: ModuleMetadata): Promise<TestApp> {
   const lines = new Lines();
   const module = await Test.createTestingModule(metadata).setLogger(lines).compile();
-  const app = new TestApp(module, lines);
-  running.add(app);
-  await module.init();
-  return app;
+  return new TestApp(module, lines);
 }
 
 afterEach(async () => {

@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { urlWith } from './databases/databases.js';
 import { Gate } from './gate.js';
 
+/** How much of what a client sends is remembered, in bytes. */
+const LONGEST_MEMORY = 100_000;
+
 /** What a proxy does to what passes. */
 interface Weather {
   /** Milliseconds that everything takes. */
@@ -11,6 +14,8 @@ interface Weather {
   repliesPass: boolean;
   /** Opens when anything passes again. */
   frozen: Gate | undefined;
+  /** Only connections that have sent this are frozen; the empty text is sent by all. */
+  frozenText: string;
   /** Connections that end at a request; each happens once. */
   readonly cuts: Set<Cut>;
 }
@@ -28,6 +33,7 @@ export class TcpProxy {
     latency: 0,
     repliesPass: true,
     frozen: undefined,
+    frozenText: '',
     cuts: new Set(),
   };
   private readonly links = new Set<Link>();
@@ -66,9 +72,14 @@ export class TcpProxy {
     for (const link of this.links) link.destroy();
   }
 
-  /** From now on nothing passes and nothing is closed: each end believes in the connection. */
-  freeze(): void {
+  /**
+   * From now on nothing passes and nothing is closed: each end believes in the connection.
+   *
+   * @param text freezes only connections that have sent it, now or later.
+   */
+  freeze(text = ''): void {
     this.weather.frozen ??= new Gate();
+    this.weather.frozenText = text;
   }
 
   /** Lets pass what was held back, in order. */
@@ -138,6 +149,8 @@ class Link {
   readonly closed: Promise<unknown>;
   /** The request of this cut is on its way, and its reply must not pass. */
   private pending: Cut | undefined;
+  /** What the client has sent so far; the beginning of it. */
+  private sent = '';
 
   constructor(
     private readonly client: Socket,
@@ -156,7 +169,9 @@ class Link {
   }
 
   private forward(from: Socket, to: Socket, write: (data: Buffer) => void): void {
-    const lane = new Lane(this.weather);
+    const frozen = () =>
+      this.sent.includes(this.weather.frozenText) ? this.weather.frozen : undefined;
+    const lane = new Lane(this.weather, frozen);
     from.setNoDelay();
     from.on('data', (data) => lane.pass(() => write(data)));
     from.on('end', () => lane.pass(() => to.end()));
@@ -164,6 +179,7 @@ class Link {
   }
 
   private request(data: Buffer): void {
+    if (this.sent.length < LONGEST_MEMORY) this.sent += data.toString('latin1');
     const cut = [...this.weather.cuts].find(({ text }) => data.includes(text));
     if (cut) this.weather.cuts.delete(cut);
     if (cut?.side === 'before') {
@@ -190,7 +206,10 @@ class Link {
 class Lane {
   private last = Promise.resolve();
 
-  constructor(private readonly weather: Weather) {}
+  constructor(
+    private readonly weather: Weather,
+    private readonly frozen: () => Gate | undefined,
+  ) {}
 
   pass(action: () => void): void {
     const due = Date.now() + this.weather.latency;
@@ -200,7 +219,7 @@ class Lane {
   private async inTurn(last: Promise<void>, due: number, action: () => void): Promise<void> {
     await last;
     if (due > Date.now()) await sleep(due - Date.now());
-    while (this.weather.frozen) await this.weather.frozen.opened;
+    for (let frozen = this.frozen(); frozen; frozen = this.frozen()) await frozen.opened;
     action();
   }
 }

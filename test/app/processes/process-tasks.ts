@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Task, TaskContext, TaskQueue } from '../../../lib/index.js';
+import { BackendError, Task, TaskContext, TaskQueue, type StoredTask } from '../../../lib/index.js';
 import { append, tell } from './parent.js';
 import type { LedgerEntry, Receipt, WorkerConfig } from './protocol.js';
 
@@ -72,7 +72,7 @@ export class ProcessTasks {
   private async recorded(work: (receipt: Receipt) => unknown): Promise<Receipt> {
     const { signal, task } = this.run;
     // Soon after the claim; another worker's lease is not taken for this one's.
-    const stored = await this.queue.backend.getTask(task.id);
+    const stored = await this.stored(task.id);
     const receipt = {
       task: task.id,
       attempt: task.attempt,
@@ -87,6 +87,18 @@ export class ProcessTasks {
     await work(receipt);
     this.record({ ...receipt, step: 'end', at: Date.now() });
     return receipt;
+  }
+
+  /** Waits for the end of an outage: a run must not fail for it. */
+  private async stored(taskId: string): Promise<StoredTask | null> {
+    for (;;) {
+      try {
+        return await this.queue.backend.getTask(taskId);
+      } catch (error) {
+        if (!(error instanceof BackendError && error.transient)) throw error;
+        await sleep(100);
+      }
+    }
   }
 
   private record(entry: LedgerEntry): void {

@@ -10,6 +10,8 @@ export interface WorkerConfig {
   readonly worker?: WorkerOptions;
   /** Load everything, then boot only when told to, so that many processes boot at once. */
   readonly waitForGo?: boolean;
+  /** Write everything that is logged, not only warnings and errors. */
+  readonly log?: boolean;
 }
 
 /** How a producer process is started. */

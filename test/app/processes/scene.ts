@@ -19,6 +19,7 @@ export class Scene {
   readonly database = this.path('tasks.sqlite');
   private readonly journal = this.path('journal.jsonl');
   private readonly ledger = this.path('ledger.jsonl');
+  private readonly children: Child[] = [];
   private readonly closers: (() => unknown)[] = [];
 
   /** On a new SQLite file, or on this store, which is dropped in the end. */
@@ -36,19 +37,19 @@ export class Scene {
   /** Starts a worker process. */
   worker(name: string, worker?: WorkerOptions, more?: Partial<WorkerConfig>): Child<WorkerConfig> {
     const { options: store, ledger } = this;
-    return Child.worker({ name, store, ledger, worker, ...more });
+    return this.keep(Child.worker({ name, store, ledger, worker, ...more }));
   }
 
   /** Starts a process with payments. */
   payments(name: string, worker?: WorkerOptions): Child<WorkerConfig> {
     const { options: store, ledger } = this;
-    return Child.payments({ name, store, ledger, worker });
+    return this.keep(Child.payments({ name, store, ledger, worker }));
   }
 
   /** Starts a producer process. */
   producer(name: string, seed = 1): Child<ProducerConfig> {
     const { options: store, journal } = this;
-    return Child.producer({ name, store, journal, seed });
+    return this.keep(Child.producer({ name, store, journal, seed }));
   }
 
   /** An application in this process; it only enqueues unless the options say otherwise. */
@@ -88,12 +89,18 @@ export class Scene {
     return readLines(this.ledger);
   }
 
-  /** Ends whatever still lives, and removes the folder. */
+  /** Ends its processes that still live, and removes the folder. */
   async close(): Promise<void> {
-    await Child.killAll();
+    for (const child of this.children) child.kill('SIGKILL');
+    await Promise.all(this.children.map((child) => child.exit));
     for (const close of this.closers.reverse()) await close();
     await this.store?.drop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private keep<C extends Child>(child: C): C {
+    this.children.push(child);
+    return child;
   }
 }
 

@@ -28,7 +28,7 @@ if (config.waitForGo) {
   });
 }
 const app = await NestFactory.createApplicationContext(WorkerProcessModule.with(config), {
-  logger: ['error', 'warn'],
+  logger: config.log ? ['error', 'warn', 'log'] : ['error', 'warn'],
 });
 app.enableShutdownHooks();
 answer({
