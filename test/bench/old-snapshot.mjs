@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { TaskQueue } from 'nestjs-sitq';
 import { ARGS, NAME } from './payload.mjs';
 import { createWorker, openBackend } from './sitq.mjs';
@@ -13,7 +13,7 @@ const PER_SECOND = 1000;
  */
 export async function oldSnapshot({ withStore }, minutes) {
   await withStore({}, async (store) => {
-    const other = new pg.Client(store.url);
+    const other = new Client(store.url);
     await other.connect();
     await other.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await other.query('SELECT count(*) FROM sitq_task');

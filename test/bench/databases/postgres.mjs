@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { TypeOrmBackend } from 'nestjs-sitq';
 import { RawPostgres } from './raw.postgres.mjs';
 
@@ -57,7 +57,7 @@ async function templateOf(tasks) {
 }
 
 async function admin(statement) {
-  const client = new pg.Client(SERVER);
+  const client = new Client(SERVER);
   await client.connect();
   try {
     await client.query(statement);

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { v7 } from 'uuid';
 import { NAME, PAYLOAD } from '../payload.mjs';
 import { seconds } from '../workspace.mjs';
@@ -33,7 +33,7 @@ const SETTLE_AND_CLAIM = `WITH settled AS (
 /** The least that could be done: the same rows by `pg` itself on one connection. */
 export class RawPostgres {
   static async open({ url }) {
-    const client = new pg.Client(url);
+    const client = new Client(url);
     await client.connect();
     return new RawPostgres(client);
   }
