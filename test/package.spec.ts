@@ -169,14 +169,15 @@ test('brings the command sitq', async () => {
   expect((JSON.parse(version) as { version: string }).version).toBe(stdout.trim());
 });
 
-describe('where the drivers of servers are not installed', () => {
-  const consumer = 'without-drivers';
+describe('where nothing optional is installed', () => {
+  const consumer = 'without-options';
+  const OPTIONAL = new Set(['pg', 'mysql2', '@nestjs-cls']);
 
   beforeAll(async () => {
     const modules = join(folder, consumer, 'node_modules');
     await unpack(modules);
     for (const name of readdirSync(join(REPOSITORY, 'node_modules'))) {
-      if (name === 'pg' || name === 'mysql2') continue;
+      if (OPTIONAL.has(name)) continue;
       symlinkSync(join(REPOSITORY, 'node_modules', name), join(modules, name));
     }
   });
@@ -210,6 +211,24 @@ describe('where the drivers of servers are not installed', () => {
       stdout: '',
       stderr: expect.stringMatching(new RegExp(`^error: .*Run: npm install ${name}\n$`)) as string,
     });
+  });
+
+  test('boot tells to install a transaction host', async () => {
+    const script = join(folder, consumer, 'join.mjs');
+    writeFileSync(
+      script,
+      `import 'reflect-metadata';
+       import { NestFactory } from '@nestjs/core';
+       import { SitqModule } from 'nestjs-sitq';
+       const sitq = SitqModule.forRoot({ database: ':memory:', transactions: 'join' });
+       const options = { logger: false, abortOnError: false };
+       await NestFactory.createApplicationContext(sitq, options).catch((error) => console.log(String(error)));
+       process.exit();`,
+    );
+    const { stdout } = await runHere(script);
+    expect(stdout).toMatch(
+      /^ConfigurationError: .*Run: npm install @nestjs-cls\/transactional @nestjs-cls\/transactional-adapter-typeorm nestjs-cls\n$/,
+    );
   });
 
   test('the command needs none to print a schema', async () => {

@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { ConfigurationError } from '../errors/configuration.error.js';
 
@@ -19,7 +20,7 @@ const PACKAGES = '@nestjs-cls/transactional @nestjs-cls/transactional-adapter-ty
  */
 export async function clsHostFinder(
   moduleRef: Pick<ModuleRef, 'get'>,
-  load = () => import('@nestjs-cls/transactional'),
+  load: () => Promise<{ TransactionHost: unknown }> = () => import('@nestjs-cls/transactional'),
 ): Promise<() => ClsHost> {
   const { TransactionHost } = await load().catch((error: unknown) => {
     const { code } = error as { code?: unknown };
@@ -28,7 +29,7 @@ export async function clsHostFinder(
   });
   return () => {
     try {
-      return moduleRef.get<ClsHost>(TransactionHost, { strict: false });
+      return moduleRef.get(TransactionHost as Type<ClsHost>, { strict: false });
     } catch {
       throw refuse(
         `the application has no TransactionHost. Import ClsModule.forRoot({ plugins: [new ` +
