@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { mysql } from './databases/mysql.mjs';
 import { postgres } from './databases/postgres.mjs';
 import { sqlite } from './databases/sqlite.mjs';
 import { drainByProcesses } from './drain.processes.mjs';
@@ -20,7 +21,7 @@ const { values: options } = parseArgs({
 const ROUNDS = Number(options.rounds);
 const BACKLOG = Number(options.backlog);
 const DRAIN = 50_000;
-const database = { sqlite, postgres }[options.db];
+const database = { sqlite, postgres, mysql }[options.db];
 if (!database) throw new Error(`--db is '${options.db}'. Give sqlite, postgres or mysql.`);
 const { Raw, bars, withStore } = database;
 
