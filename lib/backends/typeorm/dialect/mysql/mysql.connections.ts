@@ -135,9 +135,12 @@ export class MysqlConnections {
       if (3 * sql.length > this.packet && Buffer.byteLength(sql) > this.packet - MARGIN) {
         throw new OversizeError(this.packet);
       }
+      // That of the driver goes on when the connection is lost, and keeps the process alive.
+      const timer = setTimeout(() => reject(tooLate(timeout)), timeout).unref();
       connection.query<RowDataPacket[] | ResultSetHeader>(
-        { ...OPTIONS, sql, timeout },
+        { ...OPTIONS, sql },
         (error: Error | null, result) => {
+          clearTimeout(timer);
           if (error) reject(error);
           else if (!Array.isArray(result)) resolve({ rows: [], count: result.affectedRows });
           else resolve({ rows: result as unknown as Row[], count: result.length });
@@ -154,6 +157,13 @@ function destroy(connection: PoolConnection): void {
 }
 
 function noneFree(): Error {
-  const message = `no connection of the pool became free within ${ACQUIRE_TIMEOUT} ms`;
+  return timedOut(`no connection of the pool became free within ${ACQUIRE_TIMEOUT} ms`);
+}
+
+function tooLate(timeout: number): Error {
+  return timedOut(`the server has not answered for ${timeout} ms`);
+}
+
+function timedOut(message: string): Error {
   return Object.assign(new Error(message), { code: 'ETIMEDOUT' });
 }
