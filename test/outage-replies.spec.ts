@@ -1,0 +1,189 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { Task, type TaskHandle, type TaskQueue } from 'nestjs-sitq';
+import type { Sql } from './app/databases/sql.js';
+import { eventually } from './app/eventually.js';
+import { Gate } from './app/gate.js';
+import { Recorder } from './app/recorder.plugin.js';
+import { startApp, type TestApp } from './app/start-app.js';
+import { stores, type StoreOptions } from './app/stores.js';
+import { TcpProxy } from './app/tcp-proxy.js';
+import { tempStore } from './app/temp-store.js';
+
+/** Neither a poll nor the end of a lease brings anything about here. */
+const NEVER = 600_000;
+const SOON = { timeout: '10s' } as const;
+
+/** Part of the request that does it. */
+type Requests = Record<
+  'enqueue' | 'enqueues' | 'enqueueMany' | 'claim' | 'settle' | 'retry',
+  string
+>;
+const POSTGRES: Requests = {
+  enqueue: 'sitq_insert', // the name of the prepared statement
+  enqueues: 'INSERT INTO',
+  enqueueMany: 'COMMIT',
+  claim: 'lease = t.lease + 1',
+  settle: 'SET status = s.status',
+  retry: 'attempt = t.attempt - c.back',
+};
+const MYSQL: Requests = {
+  enqueue: 'INSERT INTO',
+  enqueues: 'INSERT INTO',
+  enqueueMany: 'COMMIT',
+  claim: 'COMMIT',
+  settle: 'COMMIT',
+  retry: 'COMMIT',
+};
+
+/** One run of the handler `Work.hold`. */
+interface Run {
+  /** Lets it end; with `fail` its attempt fails. */
+  end(how?: 'fail'): void;
+}
+
+function workThatHolds(runs: Run[]): Type {
+  @Injectable()
+  class Work {
+    @Task()
+    async hold(): Promise<string> {
+      const gate = new Gate<'fail' | undefined>();
+      runs.push({ end: (how) => gate.open(how) });
+      if ((await gate.opened) === 'fail') throw new Error('as it was told');
+      return 'held';
+    }
+  }
+  return Work;
+}
+
+const kinds = stores().filter((kind) => kind !== 'sqlite');
+
+describe.each(kinds)('a reply of %s that is lost after the commit, of', (kind) => {
+  const requests = kind === 'postgres' ? POSTGRES : MYSQL;
+  let proxy: TcpProxy;
+  let sql: Sql;
+  let runs: Run[];
+  let recorder: Recorder;
+  let app: TestApp;
+  let queue: TaskQueue;
+
+  beforeEach(async () => {
+    const store = await tempStore(kind);
+    proxy = await TcpProxy.to((store.options as { url: string }).url);
+    sql = await store.sql();
+    runs = [];
+    await start(NEVER, store.options);
+  });
+  afterEach(async () => {
+    for (const run of runs) run.end();
+    await app.close();
+    await sql.close();
+    proxy.close();
+  });
+
+  async function start(pollInterval: number, options: StoreOptions): Promise<void> {
+    recorder = new Recorder();
+    app = await startApp([workThatHolds(runs)], {
+      ...({ ...options, url: proxy.url } as StoreOptions),
+      plugins: [recorder],
+      worker: { concurrency: 5, pollInterval, lease: NEVER },
+    });
+    queue = app.queue;
+  }
+
+  test.each<[string, number, keyof Requests, () => Promise<unknown>]>([
+    ['an enqueue', 1, 'enqueue', () => queue.enqueue('Other.task', [1])],
+    ['one with an id', 1, 'enqueue', () => queue.enqueue('Other.task', [1], { id: 'a' })],
+    [
+      'several at once',
+      3,
+      'enqueues',
+      () => Promise.all([1, 2, 3].map((n) => queue.enqueue('Other.task', [n]))),
+    ],
+    [
+      'enqueueMany',
+      3,
+      'enqueueMany',
+      () => queue.enqueueMany('Other.task', [[1], [2], [3]], { chunkSize: 2 }),
+    ],
+  ])('%s: it succeeds, and each task is there once', async (_what, tasks, request, enqueue) => {
+    const cut = proxy.cutAfter(requests[request]);
+    await Promise.all([enqueue(), cut]);
+    expect(await stored()).toBe(tasks);
+  });
+
+  test('a claim: its tasks run, once', async () => {
+    const cut = proxy.cutAfter(requests.claim);
+    const tasks = await Promise.all([1, 2, 3].map(() => queue.enqueue('Work.hold')));
+    await cut;
+    await eventually(async () => runs.length >= tasks.length);
+    for (const run of runs) run.end();
+    for (const task of tasks) await ranInOneAttempt(task);
+    expect(runs).toHaveLength(tasks.length);
+  });
+
+  test('the end of a run: it counts', async () => {
+    const task = await queue.enqueue('Work.hold');
+    await eventually(async () => runs.length === 1);
+    const cut = proxy.cutAfter(requests.settle);
+    runs[0]!.end();
+    await cut;
+    await ranInOneAttempt(task);
+    expect(runs).toHaveLength(1);
+  });
+
+  test('a retry: one attempt follows', async () => {
+    const task = await queue.enqueue('Work.hold', [], { backoff: 0 });
+    await eventually(async () => runs.length === 1);
+    const cut = proxy.cutAfter(requests.retry);
+    runs[0]!.end('fail');
+    await cut;
+    await eventually(async () => runs.length === 2);
+    runs[1]!.end();
+    expect(await task.result(SOON)).toBe('held');
+    expect(await kindsOf(task, 2)).toEqual(['retry', 'completed']);
+    expect(await queue.getTask(task.id)).toMatchObject({ status: 'completed', attempt: 2 });
+    expect(app.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
+    expect(runs).toHaveLength(2);
+  });
+
+  // Elsewhere a claim is several statements, and its client has to be there to commit it.
+  if (kind === 'postgres') {
+    test('a claim that is done long after its connection has gone: its task runs, once', async () => {
+      await app.close();
+      await start(100, { type: kind, url: proxy.url });
+      const task = await queue.enqueue('Work.hold', [], { delay: 300 });
+      await sql.run('BEGIN', 'LOCK TABLE sitq_task IN SHARE MODE'); // claims wait for it
+      await eventually(async () => (await waitingForLocks()) === 1);
+      proxy.cut();
+      await eventually(async () => (await waitingForLocks()) === 2);
+      await sql.run('COMMIT');
+      await eventually(async () => runs.length > 0);
+      for (const run of runs) run.end();
+      await ranInOneAttempt(task);
+      expect(runs).toHaveLength(1);
+    });
+  }
+
+  async function ranInOneAttempt(task: TaskHandle): Promise<void> {
+    expect(await task.result(SOON)).toBe('held');
+    expect(await kindsOf(task, 1)).toEqual(['completed']);
+    expect(await queue.getTask(task.id)).toMatchObject({ status: 'completed', attempt: 1 });
+    expect(app.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
+  }
+
+  async function kindsOf(task: TaskHandle, count: number): Promise<string[]> {
+    return (await recorder.outcomes(task, count)).map((outcome) => outcome.kind);
+  }
+
+  async function stored(): Promise<number> {
+    const [row] = await sql.query<{ tasks: number }>('SELECT count(*) AS tasks FROM sitq_task');
+    return row!.tasks;
+  }
+
+  async function waitingForLocks(): Promise<number> {
+    const [row] = await sql.query<{ waiting: number }>(
+      `SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted AND relation = 'sitq_task'::regclass`,
+    );
+    return row!.waiting;
+  }
+});
