@@ -7,7 +7,7 @@ const FIRST_PAUSE = 10;
 const GROWTH = 1.25;
 const LONGEST_PAUSE = 500;
 /** Looks may take so large a part of the time: a slow server is asked less often. */
-const SHARE = 1 / 20;
+const SHARE = 1 / 10;
 const LONGEST_REST = 10_000;
 /** Ends and cancels are counted from an instant on, which moves every so many ms... */
 const WINDOW = 2000;
@@ -103,8 +103,10 @@ export class PollingWaker implements Waker {
     const began = performance.now();
     this.pause = Math.min(LONGEST_PAUSE, this.pause * GROWTH);
     try {
-      const outlook = await this.survey();
-      const changes = await this.countChanges(this.since);
+      const [outlook, changes] = await Promise.all([
+        this.survey(),
+        this.countChanges(this.since),
+      ]);
       for (const change of this.newsOf(outlook, changes)) {
         this.pause = FIRST_PAUSE;
         this.onChange?.(change);
