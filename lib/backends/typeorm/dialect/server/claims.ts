@@ -20,7 +20,7 @@ const DEFAULT_MAX_ATTEMPTS = 3;
 /** How often to survey while claims always find enough, in ms. */
 const SURVEY_INTERVAL = 1000;
 /** Up to so many ms a survey is cheap enough before a claim says that there is nothing... */
-const CHEAP_TO_FIND = 20;
+const CHEAP_TO_FIND = 100;
 /** ...and before a worker rests, which does it after nearly every claim. */
 const CHEAP_TO_REST = 2;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
