@@ -31,6 +31,8 @@ export class PollingWaker implements Waker {
   private looking: Promise<void> | undefined;
   private pause = FIRST_PAUSE;
   private rest = 0;
+  /** How long the last look took, in ms. */
+  private took = 0;
 
   private heads = new Map<string, number>();
   /** At first an instant that is ahead: nothing is to be counted. */
@@ -114,7 +116,10 @@ export class PollingWaker implements Waker {
     } catch {
       this.pause = LONGEST_PAUSE; // whoever writes will say what is wrong
     }
-    this.rest = Math.min(LONGEST_REST, (performance.now() - began) / SHARE);
+    // One that took long may only mean that this process stood still.
+    const took = performance.now() - began;
+    this.rest = Math.min(LONGEST_REST, Math.min(took, this.took) / SHARE);
+    this.took = took;
   }
 
   private newsOf({ now, heads }: Outlook, { ended, cancels }: Changes): BackendChange[] {
