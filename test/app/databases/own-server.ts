@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabaseOn, type TestDatabase } from './databases.js';
+import { freePort } from './free-port.js';
 import { GuardedProcess, type ServerUser } from './guarded-process.js';
 import type { ServerKind } from './kinds.js';
 import { connect } from './sql.js';
@@ -129,13 +129,4 @@ export class OwnServer {
       return false;
     }
   }
-}
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
