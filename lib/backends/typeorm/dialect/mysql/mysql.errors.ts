@@ -5,11 +5,14 @@ const LOST = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_UNEXPECTED_PACKET',
+  'ECONNABORTED',
   'ECONNRESET',
   'ECONNREFUSED',
   'EPIPE',
   'ETIMEDOUT',
+  'EHOSTDOWN',
   'EHOSTUNREACH',
+  'ENETDOWN',
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -18,15 +21,18 @@ const LOST = new Set([
 
 /**
  * Numbers of the server: shutting down, no more connections, connection killed or idle, disk or
- * memory full, statement cut off, read-only (which after a failover another server is not), node
- * of a cluster not ready.
+ * memory full, read-only (which after a failover another server is not), node of a cluster not
+ * ready.
  */
 const OUTAGE = new Set([
-  1053, 1040, 1203, 1226, 1927, 4031, 1159, 1161, 1021, 1114, 1206, 1037, 1041, 1317, 1969, 3024,
-  1290, 1792, 1836, 1047, 3100,
+  1053, 1040, 1203, 1226, 1927, 4031, 1159, 1161, 1021, 1114, 1206, 1037, 1041, 1290, 1792, 1836,
+  1047, 3100,
 ]);
-/** Deadlock, wait for a lock given up, row changed since it was read, not certified by a cluster. */
-const CONFLICT = new Set([1213, 1205, 1020, 3572, 3101]);
+/**
+ * Deadlock, wait for a lock given up, row changed since it was read, not certified by a cluster;
+ * also a statement that the server was told to cut off: nothing of it was done.
+ */
+const CONFLICT = new Set([1213, 1205, 1020, 3572, 3101, 1317, 1969, 3024]);
 /** Too long, out of range, no such character, NULL, too large a packet. */
 const MISTAKE = new Set([1406, 1264, 1265, 1366, 1292, 1048, 1153, 1301, 1690]);
 
@@ -73,7 +79,8 @@ export function toBackendError(error: unknown): BackendError {
   const { code, errno, message } = detailsOf(error);
   if (error instanceof Error) delete (error as { sql?: string }).sql; // it has the task in it
   const tag = code === undefined || message.includes(code) ? '' : ` (${code})`;
-  return new BackendError(`MySQL refused: ${message}${tag}.${remedy(errno)}`, {
+  const what = isOutage(error) ? 'MySQL cannot be used now' : 'MySQL refused';
+  return new BackendError(`${what}: ${message}${tag}.${remedy(errno)}`, {
     cause: error,
     transient: isOutage(error) || isConflict(error),
   });
@@ -86,6 +93,9 @@ function remedy(errno: number | undefined): string {
     case 1142:
     case 1044:
       return ` Grant the user what 'npx sitq schema --type mysql --grants <user>' prints.`;
+    case 1040:
+    case 1203:
+      return ` Raise the server's max_connections, or lower poolSize.`;
     case 1665:
       return ` Set binlog_format=ROW (or MIXED) on the server.`;
     default:

@@ -39,13 +39,11 @@ function checkVersion(version: string, place: string): void {
   const [, found = ''] = /^(?:5\.5\.5-)?(\d+\.\d+\.\d+)/.exec(version) ?? [];
   const [major = 0, minor = 0, patch = 0] = found.split('.').map(Number);
   const [a, b, c] = oldest;
-  if (major - a || minor - b || patch - c) {
-    if ((major - a || minor - b || patch - c) > 0) return;
-    throw new ConfigurationError(
-      `The server ${place} is ${name} ${found || version}. sitq needs MySQL 8.0.19 or newer, or ` +
-        `MariaDB 10.6 or newer.`,
-      'type',
-      version,
-    );
-  }
+  if ((major - a || minor - b || patch - c) >= 0) return;
+  throw new ConfigurationError(
+    `The server ${place} is ${name} ${found || version}. sitq needs MySQL 8.0.19 or newer, or ` +
+      `MariaDB 10.6 or newer.`,
+    'type',
+    version,
+  );
 }
