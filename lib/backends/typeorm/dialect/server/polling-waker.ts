@@ -105,10 +105,7 @@ export class PollingWaker implements Waker {
     const began = performance.now();
     this.pause = Math.min(LONGEST_PAUSE, this.pause * GROWTH);
     try {
-      const [outlook, changes] = await Promise.all([
-        this.survey(),
-        this.countChanges(this.since),
-      ]);
+      const [outlook, changes] = await Promise.all([this.survey(), this.countChanges(this.since)]);
       for (const change of this.newsOf(outlook, changes)) {
         this.pause = FIRST_PAUSE;
         this.onChange?.(change);
