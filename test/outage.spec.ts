@@ -111,8 +111,10 @@ describe.each(kinds.filter((kind) => STARTERS[kind]))('a server of %s that is aw
       await server.crash();
       for (const { task, worker } of held) await worker.ask('release', task.id);
       const refusal = await refusalOf(queue);
+      const rest = () => Math.max(0, DOWN - (Date.now() - downAt));
+      await sleep(Math.max(0, rest() - BOOT)); // a boot does not wait for ever
       const late = scene.worker('late', { ...options, concurrency: 20 }, { log: true });
-      await sleep(DOWN - (Date.now() - downAt)); // how long it is away is the case itself
+      await sleep(rest()); // how long it is away is the case itself
       await server.start();
       const upAt = Date.now();
 
@@ -200,6 +202,9 @@ const TERMINATED = { code: null, signal: 'SIGTERM' };
 /** What an enqueue may take at worst, and a little for a busy machine, in ms. */
 const LONGEST_ENQUEUE = 16_000;
 const CLEAR = /^(PostgreSQL|MySQL) .*: .*(ECONNREFUSED|ECONNRESET|terminated|lost|shutting down)/;
+
+/** How long before the end of the outage another process boots, in ms. */
+const BOOT = 6000;
 
 /** Tasks that each of the workers starts and holds. */
 const HELD = 3;

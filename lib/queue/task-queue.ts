@@ -89,8 +89,9 @@ export class TaskQueue {
    * await queue.enqueue(MailTasks, 'welcome', ['ann@example.org']);
    *
    * @throws ValidationError for a bad option, SerializationError for arguments that cannot be
-   * kept, BackendError when the store cannot do it, QueueClosedError after shutdown. In each case
-   * nothing is stored.
+   * kept, QueueClosedError after shutdown: nothing is stored. BackendError when the store cannot do
+   * it, after 5 s where a server refuses and 15 s at most where it is silent; then a `transient` one
+   * leaves open whether the task is stored. Repeat it with the same `id`: it stays one task.
    */
   enqueue<R = unknown>(
     name: string,
