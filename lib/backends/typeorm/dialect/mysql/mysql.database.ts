@@ -461,6 +461,8 @@ export class MysqlDatabase implements ServerDatabase {
         suspects.length === 0
           ? []
           : (await run(this.sql.lockLost, [suspects, listed(gone)])).rows.map(([id]) => id);
+      // First of all: what is left locked below then belongs to nobody, and the next look finds it.
+      if (lost.length > 0) await run(this.sql.dropWorkers, [lost]);
       const rescued: (RescuedTask & LaneHead)[] = [];
       for (;;) {
         const { rows } = await run(this.sql.abandoned, [listed(lost)]);
@@ -468,7 +470,6 @@ export class MysqlDatabase implements ServerDatabase {
         rescued.push(...found);
         if (found.length === 0) break; // what is left is locked by whoever is at work on it
       }
-      if (lost.length > 0) await run(this.sql.dropWorkers, [lost]);
       return rescued;
     });
   }
