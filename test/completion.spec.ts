@@ -505,7 +505,8 @@ describe.each(stores())('on %s', (kind) => {
       const handle = await queue.perform('ann');
       await fenced.opened;
       if (kind === 'sqlite') {
-        await expect(expireAtOnce()).rejects.toThrow('database is locked');
+        // Not toThrow: the driver makes its errors in the realm of the spec that loaded it first.
+        await expect(expireAtOnce()).rejects.toMatchObject({ message: 'database is locked' });
       } else {
         await expireWorkers();
         expect(await other.rescueTasks('other')).toEqual([]);

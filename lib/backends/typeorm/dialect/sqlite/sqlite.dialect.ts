@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, DataSourceOptions } from 'typeorm';
@@ -76,12 +76,16 @@ export class SqliteDialect implements Dialect {
     };
   }
 
-  /** Creates the file before SQLite does, because SQLite would let everybody read it. */
+  /**
+   * Creates the file before SQLite does, because SQLite would let everybody read it. One that is
+   * there is not opened: closing it again would take away the locks of this process on it.
+   */
   async prepare(): Promise<void> {
     if (this.place === ':memory:') return;
     try {
       mkdirSync(dirname(this.place), { recursive: true });
-      closeSync(openSync(this.place, 'a', 0o600));
+      if (existsSync(this.place)) accessSync(this.place, constants.W_OK);
+      else closeSync(openSync(this.place, 'a', 0o600));
     } catch (error) {
       throw new BackendError(
         `The database file ${this.place} cannot be opened for writing: ${String(error)}. ` +
