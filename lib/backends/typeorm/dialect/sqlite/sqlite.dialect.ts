@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, DataSourceOptions } from 'typeorm';
@@ -84,7 +84,8 @@ export class SqliteDialect implements Dialect {
     if (this.place === ':memory:') return;
     try {
       mkdirSync(dirname(this.place), { recursive: true });
-      if (existsSync(this.place)) accessSync(this.place, constants.W_OK);
+      const there = statSync(this.place, { throwIfNoEntry: false });
+      if (there?.isFile()) accessSync(this.place, constants.W_OK);
       else closeSync(openSync(this.place, 'a', 0o600));
     } catch (error) {
       throw new BackendError(
