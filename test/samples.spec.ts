@@ -278,7 +278,8 @@ describe('sample 03-postgres', () => {
     });
 
     test('shares orders among workers', async () => {
-      const app = shop(store, '--once', '--orders', '120');
+      // Enough that a worker which boots a little later still gets its share.
+      const app = shop(store, '--once', '--orders', '600');
       expect(await app.exit).toBe(0);
       expect(app.output.match(/^worker \d+ .* invoices {2}0 running$/gm)).toHaveLength(2);
       expect(app.output).toMatch(
@@ -286,10 +287,10 @@ describe('sample 03-postgres', () => {
       );
       expect(app.output).not.toMatch(/WARN|ERROR/);
       expect(await invoiced(sql)).toEqual({
-        orders: 120,
-        invoiced: 120,
-        completed: 120,
-        runs: 120,
+        orders: 600,
+        invoiced: 600,
+        completed: 600,
+        runs: 600,
       });
     });
 
