@@ -18,6 +18,10 @@ import type {
 import type { PeekingBackend } from '../../core/capabilities/peeking-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type {
+  ThreadBeat,
+  ThreadBeatingBackend,
+} from '../../core/capabilities/thread-beating-backend.js';
+import type {
   JoinedTransaction,
   StoredContent,
   TransactionalBackend,
@@ -83,6 +87,7 @@ export class TypeOrmBackend
     LeasingBackend,
     PeekingBackend,
     PruningBackend,
+    ThreadBeatingBackend,
     TransactionalBackend,
     WakingBackend,
     WorkerListingBackend
@@ -204,8 +209,8 @@ export class TypeOrmBackend
     return this.write('renew a lease', 'renew', { workerId, beat });
   }
 
-  rescueTasks(rescuerId?: string): Promise<RescuedTask[]> {
-    return this.write('rescue tasks', 'rescue', rescuerId);
+  rescueTasks(rescuerId?: string, onlyGone = false): Promise<RescuedTask[]> {
+    return this.write('rescue tasks', 'rescue', { rescuerId, onlyGone });
   }
 
   retireWorker(workerId: string): Promise<void> {
@@ -218,6 +223,10 @@ export class TypeOrmBackend
 
   async listWorkers(): Promise<StoredWorker[]> {
     return this.read('list the workers', () => this.dialect.listWorkers());
+  }
+
+  threadBeat(): ThreadBeat | null {
+    return this.dialect.threadBeat();
   }
 
   pruneTasks(endedBefore: PruneLimits, most: number): Promise<number> {
@@ -356,16 +365,14 @@ export class TypeOrmBackend
     if (this.listeners.size === 0) return;
     if (rings.has('cancel-requested')) this.emit({ kind: 'cancel-requested' });
     if (rings.has('settled')) this.emit({ kind: 'settled', taskIds: endedIn(batch) });
-    if (rings.has('enqueued') && !this.wasAnnounced(batch)) this.emit({ kind: 'enqueued' });
-  }
-
-  /** An insert that shares its commit with claims is announced before it. */
-  private wasAnnounced(batch: WriteBatch): boolean {
-    return this.commits.insert === this.commits.claim && !requeues(batch);
+    // An insert that shares its commit with claims was announced before it.
+    const isNews = rings.has('enqueued') && this.commits.insert !== this.commits.claim;
+    const again = rings.has('returned');
+    if (isNews || again) this.emit({ kind: 'enqueued', again });
   }
 
   /** Tells this process and the others what was committed otherwise than by a batch. */
-  private tell(change: BackendChange & { kind: Ring }): void {
+  private tell(change: BackendChange & { kind: 'enqueued' | 'settled' }): void {
     if (this.closing) return;
     this.dialect.waker?.ring(new Set([change.kind]));
     this.emit(change);
@@ -388,7 +395,8 @@ function ringsOf(batch: WriteBatch): Set<Ring> {
   const { insert, settle, cancel } = batch;
   const rings = new Set<Ring>();
   const requeued = requeues(batch);
-  if (insert.length > 0 || requeued) rings.add('enqueued');
+  if (insert.length > 0) rings.add('enqueued');
+  if (requeued) rings.add('returned');
   if (settle.length + cancel.length > 0 || requeued) rings.add('settled');
   if (cancel.length > 0) rings.add('cancel-requested');
   return rings;

@@ -1,7 +1,7 @@
 import type { BackendChange } from '../../core/capabilities/waking-backend.js';
 
-/** What other processes are told of. */
-export type Ring = 'enqueued' | 'settled' | 'cancel-requested';
+/** What other processes are told of. `returned`: tasks that had a worker wait again. */
+export type Ring = 'enqueued' | 'returned' | 'settled' | 'cancel-requested';
 
 /** How processes that share a database wake each other. Always a hint. */
 export interface Waker {

@@ -23,7 +23,10 @@ export interface WriteKinds {
   insert: { input: readonly NewTask[]; outcome: void };
   register: { input: { worker: WorkerRegistration; beat: WorkerBeat }; outcome: void };
   renew: { input: { workerId: string; beat: WorkerBeat }; outcome: boolean };
-  rescue: { input: string | undefined; outcome: RescuedTask[] };
+  rescue: {
+    input: { rescuerId: string | undefined; onlyGone: boolean };
+    outcome: RescuedTask[];
+  };
   prune: { input: { endedBefore: PruneLimits; most: number }; outcome: number };
   /** Late: a claim sees what this very transaction settled and inserted. */
   claim: { input: { workerId: string; request: ReserveRequest }; outcome: ReservedTask[] };

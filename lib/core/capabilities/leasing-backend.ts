@@ -70,8 +70,11 @@ export interface LeasingBackend {
   /**
    * Takes over the tasks of workers whose registration ran out or whose process is gone. The
    * worker that asks is neither, however late its own heartbeat is: it is asking.
+   *
+   * @param onlyGone not from those whose registration ran out: for who was away for a while, as
+   * the others may have been. @default false
    */
-  rescueTasks(rescuerId?: string): Promise<RescuedTask[]>;
+  rescueTasks(rescuerId?: string, onlyGone?: boolean): Promise<RescuedTask[]>;
 
   /** Removes the registration of a worker that holds no task any more. */
   retireWorker(workerId: string): Promise<void>;

@@ -7,7 +7,12 @@ import type { Backend, ReserveRequest } from '../backend.js';
  * @publicApi
  */
 export type BackendChange =
-  | { readonly kind: 'enqueued' | 'cancel-requested' | 'elsewhere' }
+  | { readonly kind: 'cancel-requested' | 'elsewhere' }
+  | {
+      readonly kind: 'enqueued';
+      /** Some had a worker before, and may come before what has been enqueued since. */
+      readonly again?: boolean;
+    }
   | {
       readonly kind: 'settled';
       /** Null when the store does not say which. */

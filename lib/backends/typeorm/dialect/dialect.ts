@@ -2,6 +2,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../core/backend.js';
 import type { TaskCounts } from '../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../core/capabilities/journaling-backend.js';
+import type { ThreadBeat } from '../../../core/capabilities/thread-beating-backend.js';
 import type { StoredWorker } from '../../../core/capabilities/worker-listing-backend.js';
 import type { Clock } from '../../../core/clock.js';
 import type { StoredResult } from '../../../core/result.js';
@@ -84,6 +85,9 @@ export interface Dialect {
   count(): Promise<TaskCounts>;
   /** Oldest first. */
   listWorkers(): Promise<StoredWorker[]>;
+
+  /** How a thread extends a registration; null where it cannot reach the database. */
+  threadBeat(): ThreadBeat | null;
 
   /** Closes connections at once that are still open when the DataSource has been closed. */
   abandon?(): void;

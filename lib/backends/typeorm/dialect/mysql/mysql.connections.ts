@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2';
 import type { Socket } from 'node:net';
+import type { Row } from '../server/rows.js';
 import { isRefusal } from './mysql.errors.js';
 import { OversizeError } from './oversize.error.js';
 
@@ -23,8 +24,6 @@ const SESSION = [
   `SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1,
      innodb_lock_wait_timeout = 5, wait_timeout = 60`,
 ];
-
-export type Row = unknown[];
 
 export interface Reply {
   readonly rows: Row[];

@@ -1,70 +1,52 @@
 import { connect, type Socket } from 'node:net';
 import type { Pool } from 'mysql2';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
-import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
 import type {
-  RescuedTask,
   WorkerBeat,
   WorkerRegistration,
 } from '../../../../core/capabilities/leasing-backend.js';
-import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
-import type { StoredError, StoredResult } from '../../../../core/result.js';
-import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
+import type { ThreadBeat } from '../../../../core/capabilities/thread-beating-backend.js';
+import type { NewTask, TaskStatus } from '../../../../core/task.js';
 import { BackendError } from '../../../../errors/backend.error.js';
-import type { WorkerRow } from '../../entities/worker.entity.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { StoreSettings } from '../../store-settings.js';
-import { RESULT_STATUS } from '../result-status.js';
 import { keyOf } from '../server/lease-key.js';
+import { placeOf } from '../server/place-of.js';
 import { poolSizeOf } from '../server/pool-size.js';
+import { toClaimedTask, toHead, type Row } from '../server/rows.js';
 import type {
-  Changes,
   ClaimedTask,
   ClaimOrder,
   Ended,
-  KnownWorker,
   LaneHead,
-  LaneOrder,
   Requeue,
   ServerDatabase,
   Settlement,
-  StoredOutcome,
   TaskReport,
 } from '../server/server-database.js';
 import { Sockets } from '../server/sockets.js';
-import { storedWorker } from '../stored-worker.js';
-import { taskRow } from '../task-row.js';
+import { beatTimeout, beatValues, workerValues } from '../server/worker-values.js';
+import { threadConnection } from '../thread-connection.js';
 import { inPortions } from './in-portions.js';
-import { MysqlConnections, type Row, type Run } from './mysql.connections.js';
-import {
-  isConflict,
-  isMissingTable,
-  isMistake,
-  isOutage,
-  isTaken,
-  toBackendError,
-} from './mysql.errors.js';
+import { MysqlConnections, type Run } from './mysql.connections.js';
+import { isConflict, isMissingTable, isMistake, isOutage, toBackendError } from './mysql.errors.js';
 import { MysqlJoinedWrites } from './mysql.joined-writes.js';
+import { MysqlInserts } from './mysql.inserts.js';
+import { laneValues, nextOf, union } from './mysql.lanes.js';
+import { MysqlReads } from './mysql.reads.js';
+import { MysqlRescue } from './mysql.rescue.js';
 import { mysqlSchema } from './mysql.schema.js';
 import { inspectServer } from './mysql.server.js';
-import { mysqlStatements } from './mysql.statements.js';
+import { mysqlStatements, type MysqlStatements } from './mysql.statements.js';
 
+const PORT = 3306;
 const CONNECT_TIMEOUT = 5000;
 /** When an idle connection begins to show that it is alive, in ms: some networks forget it. */
 const KEEP_ALIVE = 30_000;
-/** How long single tasks may take to be stored: then there is time for another connection, in ms. */
-const INSERT_TIMEOUT = 5000;
-/** A sign of life has a third of its lease, but no less than so many ms. */
-const SHORTEST_RENEWAL = 1000;
-const LONGEST_RENEWAL = 15_000;
 /** How long to wait for others who change the tables, in s. */
 const SCHEMA_PATIENCE = 30;
 /** Of this database; names of locks are at most 64 characters long. */
 const SCHEMA_LOCK = `LEFT(CONCAT('sitq:', DATABASE()), 64)`;
-/** How long the server's time is good for without a look at it, in ms. */
-const CLOCK_INTERVAL = 10_000;
-
 /** How our statements are written and their replies read, whatever the application does. */
 const OF_OUR_OWN = {
   charset: 'utf8mb4',
@@ -90,22 +72,27 @@ export class MysqlDatabase implements ServerDatabase {
   readonly schema: SchemaTraits;
   readonly waker = null;
   readonly joined: MysqlJoinedWrites;
+  readonly reads: MysqlReads;
   readonly isOutage = isOutage;
   readonly isConflict = isConflict;
   readonly isMistake = isMistake;
   readonly isMissingTable = isMissingTable;
   readonly toBackendError = toBackendError;
 
-  private readonly sql: ReturnType<typeof mysqlStatements>;
+  private readonly sql: MysqlStatements;
+  private readonly inserts: MysqlInserts;
+  private readonly rescues: MysqlRescue;
   private readonly sockets: Sockets;
   private connections!: MysqlConnections;
-  private onTime!: (now: number) => void;
-  private heardAt = -Infinity;
+  private threadOptions: object = {};
 
   constructor(private readonly settings: StoreSettings) {
-    this.place = placeOf(settings.connection);
+    this.place = placeOf(settings.connection, PORT);
     this.schema = mysqlSchema(settings.tablePrefix);
     this.sql = mysqlStatements(this.schema.names);
+    this.reads = new MysqlReads(this.run, this.sql);
+    this.inserts = new MysqlInserts(this.sql);
+    this.rescues = new MysqlRescue(this.sql);
     this.joined = new MysqlJoinedWrites(
       this.schema.names,
       async (text) => (await this.run(text)).rows[0]?.[0],
@@ -149,62 +136,19 @@ export class MysqlDatabase implements ServerDatabase {
     }
   }
 
-  async attach(dataSource: DataSource, onTime: (now: number) => void): Promise<void> {
+  async attach(dataSource: DataSource): Promise<void> {
     const { packet } = await inspectServer(dataSource, this.place);
     const { pool } = dataSource.driver as unknown as { pool: Pool };
     this.connections = new MysqlConnections(pool, packet);
-    this.onTime = (now) => {
-      this.heardAt = performance.now();
-      onTime(now);
-    };
-    await this.readClock();
+    this.threadOptions = threadOptions(pool, this.settings);
   }
 
   async insert(tasks: readonly NewTask[], together: boolean): Promise<number[]> {
-    if (performance.now() - this.heardAt > CLOCK_INTERVAL) await this.readClock();
-    if (!together) return this.insertInto(this.run, tasks, false);
+    if (!together) return this.inserts.insert(this.run, tasks, false);
     return this.connections.transaction(
-      (run) => this.insertInto(run, tasks, true),
+      (run) => this.inserts.insert(run, tasks, true),
       (refused) => refused.length === 0,
     );
-  }
-
-  private async insertInto(
-    run: Run,
-    tasks: readonly NewTask[],
-    together: boolean,
-  ): Promise<number[]> {
-    const byId = new Map<string, NewTask>();
-    for (const task of tasks) if (!byId.has(task.id)) byId.set(task.id, task);
-    const refused = tasks.flatMap((task, i) => (isSame(task, byId.get(task.id)!) ? [] : [i]));
-    if (together && refused.length > 0) return refused;
-    const taken = new Map<string, Content>();
-    await inPortions([...byId.values()], (part) => this.insertFree(run, part, taken));
-    return tasks.flatMap((task, i) => {
-      const content = taken.get(task.id) ?? byId.get(task.id)!;
-      return isSame(task, content) ? [] : [i];
-    });
-  }
-
-  /** Inserts the tasks whose id is free, and adds what is stored under the ids that are not. */
-  private async insertFree(
-    run: Run,
-    tasks: readonly NewTask[],
-    taken: Map<string, Content>,
-  ): Promise<void> {
-    // More than once, since others insert meanwhile. IGNORE would ignore other errors too.
-    for (let free = tasks; free.length > 0; free = free.filter(({ id }) => !taken.has(id))) {
-      try {
-        await run(this.sql.insert, [free.map(taskRow)], INSERT_TIMEOUT);
-        return;
-      } catch (error) {
-        if (!isTaken(error)) throw error;
-      }
-      const { rows } = await run(this.sql.stored, [free.map(({ id }) => id)]);
-      for (const [id, name, payload] of rows as string[][]) {
-        taken.set(id!, { name: name!, payload: payload! });
-      }
-    }
   }
 
   settle(settlements: readonly Settlement[]): Promise<Ended> {
@@ -275,55 +219,10 @@ export class MysqlDatabase implements ServerDatabase {
   /** How many of the next tasks are in each lane. */
   private async sharesOf(run: Run, { most, lanes }: ClaimOrder): Promise<number[]> {
     if (lanes.length === 1) return [Math.min(most, lanes[0]!.room)];
-    const [text, values] = this.next({ most, lanes });
+    const [text, values] = nextOf(this.sql, { most, lanes });
     const shares = lanes.map(() => 0);
     for (const [lane] of (await run(text, values)).rows as [number][]) shares[lane]! += 1;
     return shares;
-  }
-
-  private next({ most, lanes }: Omit<ClaimOrder, 'workerId'>): [text: string, values: unknown[]] {
-    const handlers = [...new Set(lanes.map(({ name }) => name))];
-    const heads = lanes.flatMap((lane, i) => {
-      const { name, priority, room } = lane;
-      const columns = [i, priority, handlers.indexOf(name), room];
-      return [...columns, ...laneValues(lane), Math.min(most, room)];
-    });
-    const { sql } = this;
-    const next = lanes.some(({ room }) => room < most) ? sql.nextWithin : sql.next;
-    return [next(union(sql.ahead, lanes.length)), [...heads, most]];
-  }
-
-  async peek(order: Omit<ClaimOrder, 'workerId'>): Promise<string[]> {
-    const [text, values] = this.next(order);
-    return (await this.run(this.sql.ids(text), values)).rows.map(([id]) => id as string);
-  }
-
-  async findOutcomes(ids: readonly string[]): Promise<StoredOutcome[]> {
-    const outcomes: StoredOutcome[] = [];
-    await inPortions(ids, async (part) => {
-      const { rows } = await this.run(this.sql.outcomes, [part]);
-      for (const [id, lease, status, result, error] of rows as StoredOutcomeRow[]) {
-        outcomes.push({ id, lease, status, result, error });
-      }
-    });
-    return outcomes;
-  }
-
-  async findHeld(workerId: string): Promise<ClaimedTask[]> {
-    return (await this.run(this.sql.holding, [workerId])).rows.map(toClaimedTask);
-  }
-
-  async survey(): Promise<{ now: number; heads: LaneHead[]; took: number }> {
-    const { rows } = await this.run(this.sql.survey);
-    const [, , , now, took] = rows.pop() as [null, null, null, number, number];
-    this.onTime(now);
-    return { now, heads: rows.map((row) => toHead([...row.slice(0, 4), 0])), took };
-  }
-
-  async countChanges(since: number): Promise<Changes> {
-    const { rows } = await this.run(this.sql.changes, [since, since]);
-    const [ended, cancels] = rows[0] as [number, number];
-    return { ended, cancels };
   }
 
   requeue(
@@ -408,30 +307,12 @@ export class MysqlDatabase implements ServerDatabase {
   }
 
   async register(worker: WorkerRegistration, beat: WorkerBeat): Promise<void> {
-    await this.run(this.sql.register, [
-      worker.id,
-      worker.host,
-      worker.pid,
-      worker.processIdentity,
-      worker.version,
-      worker.queues && JSON.stringify(worker.queues),
-      JSON.stringify(worker.handlers),
-      JSON.stringify(worker.limits),
-      worker.concurrency,
-      beat.lease,
-      beat.lease,
-      beat.inFlight,
-      beat.stuck,
-      JSON.stringify(beat.lingering),
-      beat.loopLag,
-    ]);
+    await this.run(this.sql.register, workerValues(worker, beat));
   }
 
   async renew(workerId: string, beat: WorkerBeat): Promise<boolean> {
-    const { lease, inFlight, stuck, lingering, loopLag } = beat;
-    const values = [lease, inFlight, stuck, JSON.stringify(lingering), loopLag, workerId];
-    const timeout = Math.min(LONGEST_RENEWAL, Math.max(SHORTEST_RENEWAL, lease / 3));
-    return (await this.run(this.sql.renew, values, timeout)).count === 1;
+    const values = [...beatValues(beat), workerId];
+    return (await this.run(this.sql.renew, values, beatTimeout(beat))).count === 1;
   }
 
   async extend(workerId: string): Promise<boolean> {
@@ -442,49 +323,8 @@ export class MysqlDatabase implements ServerDatabase {
     await this.run(this.sql.retire, [workerId]);
   }
 
-  async findWorkers(): Promise<KnownWorker[]> {
-    const { rows } = await this.run(this.sql.workers);
-    return (rows as [string, string, number, string | null, number][]).map(
-      ([id, host, pid, identity, expired]) => ({ id, host, pid, identity, expired: expired === 1 }),
-    );
-  }
-
-  async findOrphan(): Promise<{ found: boolean; took: number }> {
-    const [[found, took]] = (await this.run(this.sql.orphan)).rows as [[number, number]];
-    return { found: found === 1, took };
-  }
-
   rescue(gone: readonly string[], expired: readonly string[]) {
-    return this.connections.transaction(async (run) => {
-      const suspects = [...gone, ...expired];
-      const lost =
-        suspects.length === 0
-          ? []
-          : (await run(this.sql.lockLost, [suspects, listed(gone)])).rows.map(([id]) => id);
-      // First of all: what is left locked below then belongs to nobody, and the next look finds it.
-      if (lost.length > 0) await run(this.sql.dropWorkers, [lost]);
-      const rescued: (RescuedTask & LaneHead)[] = [];
-      for (;;) {
-        const { rows } = await run(this.sql.abandoned, [listed(lost)]);
-        const found = rows.length === 0 ? [] : await this.rescueIn(run, rows as Abandoned[]);
-        rescued.push(...found);
-        if (found.length === 0) break; // what is left is locked by whoever is at work on it
-      }
-      return rescued;
-    });
-  }
-
-  private async rescueIn(run: Run, abandoned: readonly Abandoned[]) {
-    const leases = new Map(abandoned);
-    const locked = await run(this.sql.lockAbandoned, [[...leases.keys()]]);
-    // Its lease tells that nobody has claimed it since.
-    const rows = locked.rows.filter(([seq, lease]) => leases.get(seq as number) === lease);
-    if (rows.length === 0) return [];
-    const rescued = rows.map(toRescued).sort((a, b) => a.seq - b.seq);
-    const seqs = rescued.map(({ seq }) => seq);
-    const errors = rescued.map((task) => JSON.stringify(workerLost(task)));
-    await run(this.sql.rescue, [seqs, errors, seqs]);
-    return rescued;
+    return this.connections.transaction((run) => this.rescues.rescue(run, gone, expired));
   }
 
   prune(status: TaskStatus, endedBefore: number, most: number): Promise<number> {
@@ -499,92 +339,23 @@ export class MysqlDatabase implements ServerDatabase {
     });
   }
 
-  async findTask(taskId: string): Promise<StoredTask | null> {
-    const { rows } = await this.run(this.sql.task, [taskId]);
-    if (!rows[0]) return null;
-    const { seq: _, ...task } = toClaimedTask(rows[0]);
-    const [status, workerId, cancelRequestedAt, startedAt, finishedAt, progress] =
-      rows[0].slice(14);
-    return {
-      ...task,
-      status,
-      workerId,
-      cancelRequestedAt,
-      startedAt,
-      finishedAt,
-      progress,
-    } as StoredTask;
-  }
-
-  async findResult(taskId: string): Promise<StoredResult | null> {
-    const { rows } = await this.run(this.sql.result, [taskId]);
-    if (!rows[0]) return null;
-    type Result = [TaskStatus, string | null, string | null, number, number | null];
-    const [status, value, error, createdAt, completedAt] = rows[0] as Result;
-    return {
-      taskId,
-      status: RESULT_STATUS[status],
-      value,
-      error: error === null ? null : (JSON.parse(error) as StoredError),
-      createdAt,
-      completedAt,
-    };
-  }
-
-  async findLog(taskId: string): Promise<LogLine[] | null> {
-    const { rows } = await this.run(this.sql.log, [taskId]);
-    if (rows.length === 0) return null;
-    return (rows as [number | null, number, string][]).flatMap(([at, attempt, line]) =>
-      at === null ? [] : [{ at, attempt, line }],
+  threadBeat(): ThreadBeat | null {
+    const connection = threadConnection('mysql2/promise', this.threadOptions);
+    return (
+      connection && { kind: 'mysql2', statement: this.sql.extend, takesTime: false, ...connection }
     );
-  }
-
-  async findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]> {
-    const found: string[] = [];
-    await inPortions(ids, async (part) => {
-      const { rows } = await this.run(this.sql.cancelRequests, [part, workerId]);
-      found.push(...rows.map(([id]) => id as string));
-    });
-    return found;
-  }
-
-  async count(): Promise<TaskCounts> {
-    const counts: Record<keyof TaskCounts, number> = {
-      queued: 0,
-      scheduled: 0,
-      running: 0,
-      stuck: 0,
-      blocked: 0,
-      completed: 0,
-      failed: 0,
-      cancelled: 0,
-    };
-    const { rows } = await this.run(this.sql.counts);
-    for (const [status, count] of rows as [keyof TaskCounts, number][]) counts[status] = count;
-    return counts;
-  }
-
-  async listWorkers(): Promise<StoredWorker[]> {
-    const { rows } = await this.run(this.sql.listWorkers);
-    const workers = new Map<string, { row: WorkerRow; running: Map<string, number> }>();
-    let now = 0;
-    for (const values of rows) {
-      const row = toWorkerRow(values);
-      const [name, tasks] = values.slice(15) as [string | null, number];
-      if (!workers.has(row.id)) workers.set(row.id, { row, running: new Map() });
-      if (name !== null) workers.get(row.id)!.running.set(name, tasks);
-      this.onTime((now = values[0] as number));
-    }
-    return [...workers.values()].map(({ row, running }) =>
-      storedWorker(row, JSON.stringify(Object.fromEntries(running)), now),
-    );
-  }
-
-  private async readClock(): Promise<void> {
-    this.onTime((await this.run(this.sql.now)).rows[0]![0] as number);
   }
 
   private readonly run: Run = (...statement) => this.connections.run(...statement);
+}
+
+/** What a connection beside the pool is made with; sockets are only ours to make. */
+function threadOptions(pool: Pool, settings: StoreSettings): object {
+  const { connectionConfig } = (pool as unknown as { config: { connectionConfig: object } }).config;
+  const names = ['host', 'port', 'user', 'password', 'database', 'socketPath', 'ssl'] as const;
+  const config = connectionConfig as Readonly<Record<string, unknown>>;
+  const { stream } = (settings.connection.extra ?? {}) as { stream?: unknown };
+  return { ...Object.fromEntries(names.map((name) => [name, config[name]])), stream };
 }
 
 /** As the driver does, which leaves it to whoever makes sockets. */
@@ -599,60 +370,11 @@ function byLease<T extends { id: string; lease: number }>(items: readonly T[]): 
   return new Map(items.toReversed().map((item) => [keyOf(item), item]));
 }
 
-interface Content {
-  readonly name: string;
-  readonly payload: string;
-}
-
-function isSame(one: Content, other: Content): boolean {
-  return one.name === other.name && one.payload === other.payload;
-}
-
-type StoredOutcomeRow = [string, number, TaskStatus, string | null, string | null];
-
-/** Place and lease. */
-type Abandoned = [seq: number, lease: number];
-
 /** States that a cancel changes something about. */
 const OPEN: ReadonlySet<TaskStatus> = new Set<TaskStatus>(['queued', 'blocked', 'running']);
 
 function afterCancel(status: TaskStatus): TaskStatus {
   return OPEN.has(status) && status !== 'running' ? 'cancelled' : status;
-}
-
-/** A list for IN (...), which must not be empty. */
-function listed(values: readonly unknown[]): readonly unknown[] {
-  return values.length > 0 ? values : [null];
-}
-
-function union(select: string, times: number): string {
-  return times === 1 ? select : Array<string>(times).fill(`(${select})`).join(' UNION ALL ');
-}
-
-function laneValues({ queue, name, priority, from }: LaneOrder): unknown[] {
-  return [queue, name, priority, from.eta];
-}
-
-function toClaimedTask(row: Row): ClaimedTask {
-  return Object.assign(toReservedTask(row), { seq: row[0] as number });
-}
-
-function toReservedTask(row: Row): ReservedTask {
-  return {
-    id: row[1] as string,
-    name: row[2] as string,
-    queue: row[3] as string,
-    payload: row[4] as string,
-    priority: row[5] as number,
-    eta: row[6] as number,
-    maxAttempts: row[7] as number | null,
-    timeout: row[8] as number | null,
-    backoff: row[9] as string | null,
-    meta: row[10] as string | null,
-    createdAt: row[11] as number,
-    attempt: row[12] as number,
-    lease: row[13] as number,
-  };
 }
 
 /** A task as it is once the claim has counted it. */
@@ -667,73 +389,9 @@ function toTaken(row: Row, attempts: ReadonlyMap<string, number>): ClaimedTask {
   };
 }
 
-function toHead(row: Row): LaneHead {
-  const [queue, name, priority, eta, seq] = row as [string, string, number, number, number];
-  return { queue, name, priority, eta, seq };
-}
-
-function toRescued(row: Row): RescuedTask & LaneHead {
-  const [seq, , id, name, workerId, attempt, most, cancelRequestedAt, queue, priority, eta] =
-    row as [
-      number,
-      number,
-      string,
-      string,
-      string,
-      number,
-      number,
-      number | null,
-      string,
-      number,
-      number,
-    ];
-  const status = cancelRequestedAt !== null ? 'cancelled' : attempt < most ? 'queued' : 'failed';
-  return { id, name, workerId, attempt, status, queue, priority, eta, seq };
-}
-
-function workerLost({ workerId, attempt }: RescuedTask): StoredError {
-  return {
-    name: 'WorkerLostError',
-    message: `Worker ${workerId} died or lost its lease during attempt ${attempt}.`,
-    stack: null,
-    code: 'SITQ_WORKER_LOST',
-  };
-}
-
-function toWorkerRow(row: Row): WorkerRow {
-  const columns = [
-    'now',
-    'id',
-    'host',
-    'pid',
-    'version',
-    'queues',
-    'handlers',
-    'limits',
-    'concurrency',
-    'stuck',
-    'lingering',
-    'loop_lag',
-    'lease',
-    'expires_at',
-    'started_at',
-  ];
-  return Object.fromEntries(columns.map((column, i) => [column, row[i]])) as unknown as WorkerRow;
-}
-
 function lockedOut(place: string): BackendError {
   return new BackendError(
     `Somebody else has been changing the tables in ${place} for ${SCHEMA_PATIENCE} s.`,
     { transient: true },
   );
-}
-
-/** Without user and password. */
-function placeOf(connection: Readonly<Record<string, unknown>>): string {
-  if (typeof connection.url === 'string' && URL.canParse(connection.url)) {
-    const { host, pathname } = new URL(connection.url);
-    return `${host}${pathname}`;
-  }
-  const { host = 'localhost', port = 3306, database = '', socketPath } = connection;
-  return `${socketPath === undefined ? `${String(host)}:${String(port)}` : String(socketPath)}/${String(database)}`;
 }

@@ -1,22 +1,11 @@
 import { BackendError } from '../../../../errors/backend.error.js';
+import { SOCKET_ERRORS } from '../server/socket-errors.js';
 
-/** Errors of sockets and of the driver, which have no number. */
+/** Errors of the driver, which have no number. */
 const LOST = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_UNEXPECTED_PACKET',
-  'ECONNABORTED',
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENOENT',
 ]);
 
 /**
@@ -40,7 +29,7 @@ const MISTAKE = new Set([1406, 1264, 1265, 1366, 1292, 1048, 1153, 1301, 1690]);
 export function isOutage(error: unknown): boolean {
   const { code, errno, fatal, message } = detailsOf(error);
   if (errno !== undefined && errno > 0) return OUTAGE.has(errno);
-  if (code !== undefined) return LOST.has(code);
+  if (code !== undefined) return LOST.has(code) || SOCKET_ERRORS.has(code);
   return fatal === true || /closed state/.test(message);
 }
 

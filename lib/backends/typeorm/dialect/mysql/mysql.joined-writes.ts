@@ -3,7 +3,7 @@ import type { StoredContent } from '../../../../core/capabilities/transactional-
 import type { NewTask } from '../../../../core/task.js';
 import type { TableNames } from '../../table-names.js';
 import type { JoinedWrites } from '../joined-writes.js';
-import { TASK_COLUMNS, taskRow } from '../task-row.js';
+import { TASK_COLUMN_LIST, taskRow } from '../task-row.js';
 import { isTaken } from './mysql.errors.js';
 import { NOW } from './mysql.statements.js';
 
@@ -96,7 +96,7 @@ function statements(names: TableNames) {
         FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_name = '${names.plain('task')}'
       ) AS whereabouts`,
-    insert: names.in(`INSERT INTO {task} (${TASK_COLUMNS}) VALUES ?`),
+    insert: names.in(`INSERT INTO {task} (${TASK_COLUMN_LIST}) VALUES ?`),
     /** As of now, whatever the transaction has seen before. */
     find: `SELECT HEX(id) AS id, HEX(name) AS name, HEX(payload) AS payload
       FROM ${task} WHERE id = _utf8mb4 ? LOCK IN SHARE MODE`,

@@ -1,5 +1,6 @@
 import type { TableNames } from '../../table-names.js';
-import { TASK_COLUMNS } from '../task-row.js';
+import { WORKER_COLUMNS } from '../server/worker-values.js';
+import { TASK_COLUMN_LIST } from '../task-row.js';
 
 /** Lines kept per task. */
 const MAX_LOG_LINES = 1000;
@@ -42,7 +43,7 @@ export function mysqlStatements(names: TableNames) {
   const statements = {
     now: `SELECT ${NOW}`,
 
-    insert: `INSERT INTO {task} (${TASK_COLUMNS}) VALUES ?`,
+    insert: `INSERT INTO {task} (${TASK_COLUMN_LIST}) VALUES ?`,
     /** What is stored under these ids. */
     stored: `SELECT id, name, payload FROM ${byId} WHERE id IN (?)`,
 
@@ -117,10 +118,8 @@ export function mysqlStatements(names: TableNames) {
     dropOldLines: `DELETE FROM {log} WHERE task_seq = ? AND seq <= (SELECT seq FROM (
         SELECT seq FROM {log} WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES}) o)`,
 
-    register: `REPLACE INTO {worker}
-        (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
-         lease, expires_at, in_flight, stuck, lingering, loop_lag, started_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${NOW} + ?, ?, ?, ?, ?, ${NOW})`,
+    register: `REPLACE INTO {worker} (${WORKER_COLUMNS}, expires_at, started_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${NOW} + lease, ${NOW})`,
     renew: `UPDATE {worker} SET lease = ?, expires_at = ${NOW} + lease, in_flight = ?, stuck = ?,
       lingering = ?, loop_lag = ? WHERE id = ?`,
     /** A registration that ran out unnoticed. */
@@ -137,7 +136,7 @@ export function mysqlStatements(names: TableNames) {
     abandoned: `SELECT seq, lease FROM ${byState} WHERE status = 'running' AND (worker_id IN (?)
       OR NOT EXISTS (SELECT 1 FROM {worker} w WHERE w.id = worker_id)) LIMIT 500`,
     lockAbandoned: `SELECT seq, lease, id, name, worker_id, attempt, max_attempts,
-        cancel_requested_at, queue, priority, eta FROM ${byPlace}
+        cancel_requested_at, queue, priority, eta, error FROM ${byPlace}
       WHERE seq IN (?) AND status = 'running' FOR UPDATE SKIP LOCKED`,
     rescue: `UPDATE ${byPlace} SET
         status = IF(cancel_requested_at IS NOT NULL, 'cancelled',
@@ -163,12 +162,15 @@ export function mysqlStatements(names: TableNames) {
       LEFT JOIN {log} l ${index('log_task')} ON l.task_seq = t.seq WHERE t.id = ? ORDER BY l.seq`,
     cancelRequests: `SELECT id FROM ${byId}
       WHERE id IN (?) AND status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
-    listWorkers: `SELECT ${NOW}, w.id, w.host, w.pid, w.version, w.queues, w.handlers, w.limits,
-        w.concurrency, w.stuck, w.lingering, w.loop_lag, w.lease, w.expires_at, w.started_at, r.name, r.tasks
-      FROM {worker} w LEFT JOIN (
-        SELECT worker_id, name, COUNT(*) AS tasks FROM ${byState} WHERE status = 'running'
-        GROUP BY worker_id, name
-      ) r ON r.worker_id = w.id ORDER BY w.started_at, w.id`,
+    /** The time, and what each runs as JSON: by a subquery, which reads the index of what runs. */
+    listWorkers: `SELECT ${NOW}, (
+        SELECT CAST(JSON_OBJECTAGG(r.name, r.tasks) AS CHAR) FROM (
+          SELECT worker_id, name, COUNT(*) AS tasks FROM ${byState} WHERE status = 'running'
+          GROUP BY worker_id, name
+        ) r WHERE r.worker_id = w.id
+      ), w.id, w.host, w.pid, w.version, w.queues, w.handlers, w.limits, w.concurrency, w.stuck,
+        w.lingering, w.loop_lag, w.lease, w.expires_at, w.started_at
+      FROM {worker} w ORDER BY w.started_at, w.id`,
     counts: `SELECT status, COUNT(*) FROM ${byEnd} GROUP BY status
       UNION ALL SELECT 'scheduled', COUNT(*) FROM ${byState} WHERE status = 'queued' AND eta > ${NOW}
       UNION ALL SELECT 'stuck', CAST(COALESCE(SUM(stuck), 0) AS SIGNED) FROM {worker}
@@ -188,3 +190,5 @@ function withNames<T extends Record<string, string | ((inner: string) => string)
   ]);
   return Object.fromEntries(named) as T;
 }
+
+export type MysqlStatements = ReturnType<typeof mysqlStatements>;

@@ -20,6 +20,7 @@ const PING = 'ping';
 /** One letter per kind of news. */
 const LETTERS: Readonly<Record<Ring, string>> = {
   enqueued: 'e',
+  returned: 'r',
   settled: 's',
   'cancel-requested': 'c',
 };
@@ -119,7 +120,8 @@ export class Notifications implements Waker {
     if (sender === this.sender || letters === PING) return;
     if (letters.includes(LETTERS['cancel-requested']))
       this.onChange?.({ kind: 'cancel-requested' });
-    if (letters.includes(LETTERS.enqueued)) this.onChange?.({ kind: 'enqueued' });
+    const again = letters.includes(LETTERS.returned);
+    if (again || letters.includes(LETTERS.enqueued)) this.onChange?.({ kind: 'enqueued', again });
     if (letters.includes(LETTERS.settled)) this.onChange?.({ kind: 'settled', taskIds: null });
   }
 }

@@ -1,4 +1,5 @@
 import { BackendError } from '../../../../errors/backend.error.js';
+import { SOCKET_ERRORS } from '../server/socket-errors.js';
 
 /** SQLSTATEs, or how those of a class begin. */
 const OUTAGE = ['08', '57P', '53', '25006', '25P03', '25P04', '58'];
@@ -6,21 +7,7 @@ const OUTAGE = ['08', '57P', '53', '25006', '25P03', '25P04', '58'];
 const CONFLICT = ['40', '55P03', '57014'];
 const MISTAKE = ['21', '22', '23', '54'];
 
-/** Errors of sockets, and what `pg` says without giving a code. */
-const SOCKET = new Set([
-  'ECONNABORTED',
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENOENT',
-]);
+/** What `pg` says without giving a code. */
 const LOST =
   /connection terminated|connection error|timeout|read timeout|connection ended|not queryable/i;
 
@@ -28,7 +15,7 @@ const LOST =
 export function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   if (code === '') return error instanceof Error && LOST.test(error.message);
-  return SOCKET.has(code) || startsWithOne(code, OUTAGE);
+  return SOCKET_ERRORS.has(code) || startsWithOne(code, OUTAGE);
 }
 
 /** Deadlocks and failed serializations: nothing was done. */

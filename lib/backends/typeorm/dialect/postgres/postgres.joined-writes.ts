@@ -3,7 +3,7 @@ import type { StoredContent } from '../../../../core/capabilities/transactional-
 import type { NewTask } from '../../../../core/task.js';
 import type { TableNames } from '../../table-names.js';
 import type { JoinedWrites } from '../joined-writes.js';
-import { TASK_COLUMNS, taskRow } from '../task-row.js';
+import { INSERT, insertColumns } from './postgres.insert.js';
 import { NOW } from './postgres.statements.js';
 
 const HELD = `id = $1 AND lease = $2 AND status = 'running'`;
@@ -34,9 +34,7 @@ export class PostgresJoinedWrites implements JoinedWrites {
   }
 
   async insert(manager: EntityManager, tasks: readonly NewTask[]): Promise<StoredContent[]> {
-    const rows = tasks.map(taskRow);
-    const columns = rows[0]!.map((_, column) => rows.map((row) => row[column]));
-    const added = await manager.query<{ id: string }[]>(this.sql.insert, columns);
+    const added = await manager.query<{ id: string }[]>(this.sql.insert, insertColumns(tasks));
     if (added.length === tasks.length) return [];
     const free = new Set(added.map(({ id }) => id));
     const taken = tasks.flatMap(({ id }) => (free.has(id) ? [] : [id]));
@@ -69,12 +67,7 @@ function statements(names: TableNames) {
       `SELECT pg_postmaster_start_time() || ' ' || current_database() || ' ' ||
         to_regclass('{task}')::oid AS whereabouts`,
     ),
-    insert: names.in(`WITH added AS (
-        INSERT INTO {task} (${TASK_COLUMNS})
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[],
-          $7::int[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
-        ON CONFLICT (id) DO NOTHING RETURNING id
-      ) SELECT id FROM added`),
+    insert: names.in(`WITH added AS (${INSERT} RETURNING id) SELECT id FROM added`),
     find: names.in(`SELECT id, name, payload FROM {task} WHERE id = ANY($1::text[])`),
     remove: names.in(`DELETE FROM {task} WHERE id = ANY($1::text[])`),
     complete: names.in(`WITH done AS (

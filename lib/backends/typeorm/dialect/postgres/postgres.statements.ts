@@ -1,4 +1,7 @@
 import type { TableNames } from '../../table-names.js';
+import { WORKER_COLUMNS } from '../server/worker-values.js';
+import { TASK_COLUMN_LIST } from '../task-row.js';
+import { INSERT } from './postgres.insert.js';
 
 /** Lines kept per task. */
 const MAX_LOG_LINES = 1000;
@@ -115,15 +118,12 @@ export function postgresStatements(names: TableNames) {
     now: `SELECT ${NOW}`,
 
     /** One task, by far the most frequent statement: as short for the planner as can be. */
-    insertOne: `INSERT INTO {task} (id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at)
+    insertOne: `INSERT INTO {task} (${TASK_COLUMN_LIST})
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING`,
-    /** $1..$12; `relaxed` leaves the fsync to the server's next one. */
-    insert: `WITH added AS (
-        INSERT INTO {task} (id, name, queue, payload, priority, eta, max_attempts, timeout, backoff, meta, created_at)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[],
-          $7::int[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
-        ON CONFLICT (id) DO NOTHING RETURNING 1
-      ) SELECT (SELECT count(*) FROM added), ${NOW}, set_config('synchronous_commit', $12, true)`,
+    insert: INSERT,
+    /** Leaves the fsync to the server's next one. */
+    insertRelaxed: `WITH added AS (${INSERT} RETURNING 1)
+      SELECT count(*), set_config('synchronous_commit', 'off', true) FROM added`,
     /** Which of these are stored under the same name with the same payload. */
     same: `SELECT t.id, t.name, t.payload FROM {task} t WHERE t.id = ANY($1::text[])`,
 
@@ -197,19 +197,18 @@ export function postgresStatements(names: TableNames) {
       WHERE l.task_seq = t.seq AND l.seq <= (
         SELECT o.seq FROM {log} o WHERE o.task_seq = t.seq ORDER BY o.seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
 
-    register: `INSERT INTO {worker}
-        (id, host, pid, process_identity, version, queues, handlers, limits, concurrency,
-         lease, expires_at, in_flight, stuck, lingering, loop_lag, started_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, ${NOW} + $10::bigint, $11, $12, $13, $14, ${NOW})
+    register: `INSERT INTO {worker} (${WORKER_COLUMNS}, expires_at, started_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11, $12, $13, $14,
+        ${NOW} + $10::bigint, ${NOW})
       ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid,
         process_identity = excluded.process_identity, version = excluded.version,
         queues = excluded.queues, handlers = excluded.handlers, limits = excluded.limits,
         concurrency = excluded.concurrency, lease = excluded.lease, expires_at = excluded.expires_at,
         in_flight = excluded.in_flight, stuck = excluded.stuck, lingering = excluded.lingering,
         loop_lag = excluded.loop_lag, started_at = excluded.started_at`,
-    renew: `UPDATE {worker} SET lease = $2::bigint, expires_at = ${NOW} + $2::bigint,
-        in_flight = $3, stuck = $4, lingering = $5, loop_lag = $6
-      WHERE id = $1 RETURNING ${NOW}`,
+    renew: `UPDATE {worker} SET lease = $1::bigint, expires_at = ${NOW} + $1::bigint,
+        in_flight = $2, stuck = $3, lingering = $4, loop_lag = $5
+      WHERE id = $6`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
     /** While the server was away nobody could renew: all have a whole lease from its start on. */
@@ -219,7 +218,7 @@ export function postgresStatements(names: TableNames) {
           AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
       SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = $1`,
-    /** $1: workers whose process is gone; $2: those whose registration ran out, if it still has. */
+    /** As `workerLost` has it. $1: workers whose process is gone; $2: those whose registration ran out, if it still has. */
     rescue: `WITH lost AS (
         DELETE FROM {worker} WHERE id = ANY($1::text[]) OR (id = ANY($2::text[]) AND expires_at <= ${NOW})
         RETURNING id
@@ -234,7 +233,9 @@ export function postgresStatements(names: TableNames) {
         finished_at = CASE WHEN t.cancel_requested_at IS NULL AND t.attempt < t.max_attempts
           THEN NULL ELSE ${NOW} END,
         error = jsonb_build_object('name', 'WorkerLostError', 'message',
-          format('Worker %s died or lost its lease during attempt %s.', p.worker, t.attempt),
+          concat(CASE t.error::jsonb->>'code' WHEN 'SITQ_WORKER_LOST'
+              THEN (t.error::jsonb->>'message') || ' ' END,
+            format('Worker %s died or lost its lease during attempt %s.', p.worker, t.attempt)),
           'stack', NULL, 'code', 'SITQ_WORKER_LOST')::text,
         worker_id = NULL
       FROM picked p WHERE t.ctid = p.at
@@ -262,10 +263,14 @@ export function postgresStatements(names: TableNames) {
           SELECT t.name, count(*) AS tasks FROM {task} t
           WHERE ${RUNNING} AND t.worker_id = w.id GROUP BY t.name) r)
       FROM {worker} w ORDER BY w.started_at, w.id`,
-    counts: `SELECT status, count(*), NULL FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
-      UNION ALL SELECT 'queued', count(*), count(*) FILTER (WHERE eta > ${NOW}) FROM {task} WHERE status = 'queued'
-      UNION ALL SELECT 'running', count(*), NULL FROM {task} t WHERE ${RUNNING}
-      UNION ALL SELECT 'stuck', coalesce(sum(stuck), 0), NULL FROM {worker} WHERE expires_at > ${NOW}`,
+    counts: `WITH waiting AS (
+        SELECT count(*) AS every, count(*) FILTER (WHERE eta > ${NOW}) AS later
+        FROM {task} WHERE status = 'queued'
+      ) SELECT status, count(*) FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
+      UNION ALL SELECT 'queued', every FROM waiting
+      UNION ALL SELECT 'scheduled', later FROM waiting
+      UNION ALL SELECT 'running', count(*) FROM {task} t WHERE ${RUNNING}
+      UNION ALL SELECT 'stuck', coalesce(sum(stuck), 0) FROM {worker} WHERE expires_at > ${NOW}`,
   };
   for (const [name, text] of Object.entries(statements)) {
     statements[name as keyof typeof statements] = names.in(text);

@@ -14,6 +14,7 @@ import type {
   ServerDatabase,
   Settlement,
 } from './server-database.js';
+import type { ServerReads } from './server-reads.js';
 
 /** Attempts where the request does not say. */
 const DEFAULT_MAX_ATTEMPTS = 3;
@@ -26,7 +27,7 @@ const CHEAP_TO_REST = 2;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
 const FRESH = 20;
 
-type Survey = Awaited<ReturnType<ServerDatabase['survey']>>;
+type Survey = Awaited<ReturnType<ServerReads['survey']>>;
 
 /** Claims tasks for the workers of this process. */
 export class Claims {
@@ -37,17 +38,24 @@ export class Claims {
 
   private surveying: Promise<Survey> | undefined;
   private readonly surveys = new Pace();
-  /** Whether a wake-up came since the last survey. */
+  /** Whether a wake-up came since the last survey... */
   private stale = true;
+  /** ...of tasks that may wait before the places where claims begin. */
+  private behind = false;
 
   constructor(
     private readonly database: ServerDatabase,
     private readonly clock: ServerClock,
   ) {}
 
-  /** Others may have enqueued something. */
-  wake(): void {
+  /**
+   * Others may have enqueued something.
+   *
+   * @param again whether some of it had a worker before: only a survey finds it.
+   */
+  wake(again: boolean): void {
     this.stale = true;
+    this.behind ||= again;
     this.lanes.rung();
   }
 
@@ -78,7 +86,7 @@ export class Claims {
       if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
     };
     const found = await this.holdings.recover(workerId, request.maxTasks ?? 1, () =>
-      this.database.findHeld(workerId),
+      this.database.reads.findHeld(workerId),
     );
     if (found.length > 0) {
       await this.beforeHandingOut(workerId, found, settle);
@@ -111,12 +119,12 @@ export class Claims {
 
   /** The ids of what a claim would hand out, from lanes that are known as of now. */
   async peek(request: ReserveRequest): Promise<string[]> {
-    const { now, heads } = await this.database.survey();
+    const { now, heads } = await this.database.reads.survey();
     this.clock.hear(now);
     const known = new Lanes();
     known.surveyed(heads, now);
     const lanes = known.candidates(request, now);
-    return lanes.length === 0 ? [] : this.database.peek(orderOf(request, lanes));
+    return lanes.length === 0 ? [] : this.database.reads.peek(orderOf(request, lanes));
   }
 
   private candidates(request: ReserveRequest): Lane[] {
@@ -178,16 +186,19 @@ export class Claims {
 
   /** Beside the claims, which do not wait for it. */
   private surveyNowAndThen(): void {
-    const { endedAt } = this.surveys;
-    if (performance.now() - endedAt < SURVEY_INTERVAL || !this.surveys.allows(CHEAP_TO_REST))
-      return;
+    const { surveys } = this;
+    const isDue = this.behind
+      ? surveys.allows(CHEAP_TO_REST, 1)
+      : performance.now() - surveys.endedAt >= SURVEY_INTERVAL && surveys.allows(CHEAP_TO_REST);
+    if (!isDue) return;
     this.survey().catch(() => undefined); // the claims will say what is wrong
   }
 
   private async surveyOnce(): Promise<Survey> {
     const asOf = this.clock.now();
     this.stale = false;
-    const survey = await this.database.survey();
+    this.behind = false;
+    const survey = await this.database.reads.survey();
     this.surveys.ended(survey.took);
     this.clock.hear(survey.now);
     this.lanes.surveyed(survey.heads, asOf);

@@ -85,7 +85,12 @@ export class Lanes {
     }
     if (tasks.length >= most) return;
     for (const asked of lanes) {
-      if ((taken.get(asked.name) ?? 0) < asked.room) this.lane(asked).readyAt = Infinity;
+      const got = taken.get(asked.name) ?? 0;
+      if (got >= asked.room) continue;
+      const lane = this.lane(asked);
+      // By the database's clock its task was not yet to start: asked again, a moment later.
+      const isEarly = got === 0 && lane.readyAt > now - TOLERANCE;
+      if (!isEarly) lane.readyAt = Infinity;
     }
   }
 

@@ -1,4 +1,4 @@
-/** What took long is not repeated before so many times as long has passed... */
+/** What took long is not repeated before so many times as long has passed, mostly... */
 const REST = 20;
 /** ...or so many ms, if that is less. */
 const LONGEST_REST = 10_000;
@@ -12,9 +12,12 @@ export class Pace {
   endedAt = -Infinity;
   private took = 0;
 
-  /** Whether the work may be done now. When it took up to `cheap` ms it may be repeated at will. */
-  allows(cheap: number): boolean {
-    const rest = this.took <= cheap ? 0 : Math.min(REST * this.took, LONGEST_REST);
+  /**
+   * Whether the work may be done now. When it took up to `cheap` ms it may be repeated at will;
+   * else it waits for so many times as long.
+   */
+  allows(cheap: number, times = REST): boolean {
+    const rest = this.took <= cheap ? 0 : Math.min(times * this.took, LONGEST_REST);
     return performance.now() - this.endedAt >= rest;
   }
 

@@ -1,4 +1,5 @@
 import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
+import { within } from '../../../../core/within.js';
 import type { Waker } from '../../waker.js';
 import type { Changes, LaneHead } from './server-database.js';
 
@@ -13,6 +14,8 @@ const LONGEST_REST = 10_000;
 const WINDOW = 2000;
 /** ...to one that lies back as far as a commit may take to become visible. */
 const LAG = 1000;
+/** How long closing waits for a look that is under way, in ms: the server may have fallen silent. */
+const LAST_LOOK = 500;
 
 /** Every lane at an instant. */
 interface Outlook {
@@ -78,7 +81,7 @@ export class PollingWaker implements Waker {
 
   async close(): Promise<void> {
     this.ignore();
-    await this.looking;
+    await within(LAST_LOOK, this.looking);
   }
 
   private hurry(): void {

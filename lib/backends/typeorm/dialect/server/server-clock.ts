@@ -2,6 +2,8 @@ import type { Clock } from '../../../../core/clock.js';
 
 /** A step back beyond this is a correction; a smaller one is only noise, in ms. */
 const NOISE = 1000;
+/** How long a known time is good for: two clocks drift apart by some ms an hour. */
+const FRESH = 10_000;
 
 /**
  * The clock of a database server, as far as this process can tell: its last known time plus what
@@ -11,12 +13,19 @@ const NOISE = 1000;
 export class ServerClock implements Clock {
   private serverTime = Date.now();
   private heardAt = performance.now();
+  private staleFrom = -Infinity;
   private last = 0;
+
+  /** Whether the server is to be asked again. */
+  get isStale(): boolean {
+    return performance.now() > this.staleFrom;
+  }
 
   /** The server's time, as a reply that came just now tells it. */
   hear(serverTime: number): void {
     this.serverTime = serverTime;
     this.heardAt = performance.now();
+    this.staleFrom = this.heardAt + FRESH;
   }
 
   /** Does not step back by noise: tasks enqueued one after another keep their order. */

@@ -1,19 +1,18 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
 import type {
   RescuedTask,
   WorkerBeat,
   WorkerRegistration,
 } from '../../../../core/capabilities/leasing-backend.js';
-import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { ProcessIdentity } from '../../../../core/process-identity.js';
-import type { StoredResult } from '../../../../core/result.js';
-import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
+import type { ThreadBeat } from '../../../../core/capabilities/thread-beating-backend.js';
+import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { Waker } from '../../waker.js';
 import type { JoinedWrites } from '../joined-writes.js';
+import type { ServerReads } from './server-reads.js';
 
 /** A place in the order of a lane. */
 export interface Place {
@@ -103,15 +102,15 @@ export interface ServerDatabase {
   readonly place: string;
   readonly remedy: string;
   readonly schema: SchemaTraits;
-  /** Null where the database can wake nobody: then whoever waits looks, by `survey` and `countChanges`. */
+  /** Null where the database can wake nobody: then whoever waits looks. */
   readonly waker: Waker | null;
   readonly joined: JoinedWrites;
+  readonly reads: ServerReads;
 
   dataSourceOptions(): DataSourceOptions;
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void>;
 
-  /** @param onTime is told the server's time whenever a reply brings it. */
-  attach(dataSource: DataSource, onTime: (now: number) => void): Promise<void> | void;
+  attach(dataSource: DataSource): Promise<void>;
 
   /**
    * Stores tasks. An id that is stored already with the same name and payload changes nothing.
@@ -130,20 +129,6 @@ export interface ServerDatabase {
     settlements: readonly Settlement[],
   ): Promise<{ ended: Ended; tasks: ClaimedTask[] }>;
 
-  /**
-   * The ids of what a claim of this order would take, best first: by the same statement as far as
-   * it chooses tasks, but without locks and changes.
-   */
-  peek(order: Omit<ClaimOrder, 'workerId'>): Promise<string[]>;
-
-  findOutcomes(ids: readonly string[]): Promise<StoredOutcome[]>;
-  /** The tasks that run on this worker. */
-  findHeld(workerId: string): Promise<ClaimedTask[]>;
-  /** Every lane with its head, the server's time, and how long it took there, in ms. */
-  survey(): Promise<{ now: number; heads: LaneHead[]; took: number }>;
-  /** Cheap enough to be asked again and again. */
-  countChanges?(since: number): Promise<Changes>;
-
   /** Takes running tasks back. Resolves to those that had the current lease. */
   requeue(requeues: readonly Requeue[]): Promise<(LaneHead & { id: string; status: TaskStatus })[]>;
   /** Changes a waiting task. Null when it does not wait. */
@@ -160,24 +145,12 @@ export interface ServerDatabase {
   /** Lets an expired registration hold again. False when there is none. */
   extend(workerId: string): Promise<boolean>;
   retire(workerId: string): Promise<void>;
-  findWorkers(): Promise<KnownWorker[]>;
-  /** Whether a task runs on a worker that is not registered; how long the look took there, in ms. */
-  findOrphan(): Promise<{ found: boolean; took: number }>;
   /** Takes over the tasks of these workers, and of those that are not registered. */
   rescue(gone: readonly string[], expired: readonly string[]): Promise<(RescuedTask & LaneHead)[]>;
   prune(status: TaskStatus, endedBefore: number, most: number): Promise<number>;
 
-  findTask(taskId: string): Promise<StoredTask | null>;
-  findResult(taskId: string): Promise<StoredResult | null>;
-  findLog(taskId: string): Promise<LogLine[] | null>;
-  /** Which of these tasks, that run on this worker, somebody wants cancelled. */
-  findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]>;
-  count(): Promise<TaskCounts>;
-  /**
-   * Every registered worker, oldest first, with the tasks that it runs; calls `onTime`. What
-   * makes a row and its tasks a worker is `storedWorker`.
-   */
-  listWorkers(): Promise<StoredWorker[]>;
+  /** How a thread extends a registration; null where it cannot connect as we do. */
+  threadBeat(): ThreadBeat | null;
 
   /** Closes what is left of the connections at once, where a goodbye would never be answered. */
   abandon?(): void;

@@ -2,6 +2,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../../core/backend.js';
 import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
+import type { ThreadBeat } from '../../../../core/capabilities/thread-beating-backend.js';
 import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
 import type { StoredResult } from '../../../../core/result.js';
 import type { NewTask, StoredTask } from '../../../../core/task.js';
@@ -16,6 +17,7 @@ import { Claims } from './claims.js';
 import { PollingWaker } from './polling-waker.js';
 import { ServerClock } from './server-clock.js';
 import type { ServerDatabase } from './server-database.js';
+import type { ServerReads } from './server-reads.js';
 import { ServerWrites } from './server.writes.js';
 import { Turns } from './turns.js';
 
@@ -69,7 +71,7 @@ export class ServerDialect implements Dialect {
     this.joined = database.joined;
     this.claims = new Claims(database, this.clock);
     this.writes = new ServerWrites(database, this.claims);
-    if (!database.waker) this.polling = polling(database, this.claims);
+    if (!database.waker) this.polling = polling(database.reads, this.claims);
     this.waker = this.polling ?? hearing(database.waker!, this.claims);
   }
 
@@ -86,12 +88,19 @@ export class ServerDialect implements Dialect {
   }
 
   async attach(dataSource: DataSource): Promise<void> {
-    await this.database.attach(dataSource, (now) => this.clock.hear(now));
+    await this.database.attach(dataSource);
+    await this.setClock();
   }
 
-  commit(batch: WriteBatch): Promise<void> {
+  async commit(batch: WriteBatch): Promise<void> {
     this.polling?.expectEnds(batch.settle.length);
-    return this.writes.apply(batch);
+    // Who only enqueues hears of the time from nobody else.
+    if (batch.insert.length > 0) await this.setClock();
+    await this.writes.apply(batch);
+  }
+
+  private async setClock(): Promise<void> {
+    if (this.clock.isStale) this.clock.hear(await this.database.reads.now());
   }
 
   joinedEnqueue(tasks: readonly NewTask[]): void {
@@ -103,20 +112,20 @@ export class ServerDialect implements Dialect {
   }
 
   findTask(taskId: string): Promise<StoredTask | null> {
-    return this.read(() => this.database.findTask(taskId));
+    return this.read(() => this.database.reads.findTask(taskId));
   }
 
   findResult(taskId: string): Promise<StoredResult | null> {
-    return this.read(() => this.database.findResult(taskId));
+    return this.read(() => this.database.reads.findResult(taskId));
   }
 
   findLog(taskId: string): Promise<LogLine[] | null> {
-    return this.read(() => this.database.findLog(taskId));
+    return this.read(() => this.database.reads.findLog(taskId));
   }
 
   findCancelRequests(workerId: string): Promise<string[]> {
     const ids = this.claims.holdings.ids();
-    return this.read(() => this.database.findCancelRequests(workerId, ids));
+    return this.read(() => this.database.reads.findCancelRequests(workerId, ids));
   }
 
   findNextEta(request: ReserveRequest): Promise<number | null> {
@@ -124,7 +133,7 @@ export class ServerDialect implements Dialect {
   }
 
   count(): Promise<TaskCounts> {
-    return this.read(() => this.database.count());
+    return this.read(() => this.database.reads.count());
   }
 
   peek(request: ReserveRequest): Promise<string[]> {
@@ -132,12 +141,19 @@ export class ServerDialect implements Dialect {
   }
 
   listWorkers(): Promise<StoredWorker[]> {
-    return this.read(() => this.database.listWorkers());
+    return this.read(async () => {
+      await this.setClock(); // by which the workers are looked at
+      return this.database.reads.listWorkers();
+    });
   }
 
   private read<T>(work: () => Promise<T>): Promise<T> {
     const patienceFor = (error: unknown) => this.patienceFor(error);
     return tryAgain(() => this.reads.run(work), patienceFor);
+  }
+
+  threadBeat(): ThreadBeat | null {
+    return this.database.threadBeat();
   }
 
   abandon(): void {
@@ -159,11 +175,11 @@ export class ServerDialect implements Dialect {
 }
 
 /** The claims learn the lanes from each look, whether or not there is news. */
-function polling(database: ServerDatabase, claims: Claims): PollingWaker {
+function polling(reads: ServerReads, claims: Claims): PollingWaker {
   const nothing = { ended: 0, cancels: 0 };
   return new PollingWaker(
     () => claims.survey(),
-    async (since) => (await database.countChanges?.(since)) ?? nothing,
+    async (since) => (await reads.countChanges?.(since)) ?? nothing,
   );
 }
 
@@ -174,7 +190,8 @@ function hearing(waker: Waker, claims: Claims): Waker {
     ring: (changes) => waker.ring(changes),
     listen: (onChange) =>
       waker.listen((change) => {
-        if (change.kind === 'enqueued' || change.kind === 'elsewhere') claims.wake();
+        if (change.kind === 'enqueued') claims.wake(change.again === true);
+        if (change.kind === 'elsewhere') claims.wake(true);
         onChange(change);
       }),
     ignore: () => waker.ignore(),

@@ -11,6 +11,7 @@ import { Pace } from './pace.js';
 import { portions } from './portions.js';
 import type {
   Ended,
+  KnownWorker,
   Requeue,
   ServerDatabase,
   Settlement,
@@ -203,7 +204,7 @@ export class ServerWrites {
 
   private async outcomesOf(tasks: readonly { id: string }[]): Promise<Map<string, StoredOutcome>> {
     const ids = tasks.map(({ id }) => id);
-    const outcomes = ids.length > 0 ? await this.database.findOutcomes(ids) : [];
+    const outcomes = ids.length > 0 ? await this.database.reads.findOutcomes(ids) : [];
     return new Map(outcomes.map((outcome) => [outcome.id, outcome]));
   }
 
@@ -247,7 +248,7 @@ export class ServerWrites {
       if (head) this.claims.added([head]);
     }
     if (done) return write.succeed();
-    const [stored] = await this.database.findOutcomes([taskId]);
+    const [stored] = await this.database.reads.findOutcomes([taskId]);
     write.refuse(refusedWrite(taskId, stored !== undefined, lease, status));
   }
 
@@ -310,10 +311,14 @@ export class ServerWrites {
     }
   }
 
-  private async rescue(rescuerId: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
-    const workers = (await this.database.findWorkers()).filter(({ id }) => id !== rescuerId);
+  private async rescue({
+    rescuerId,
+    onlyGone,
+  }: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
+    const workers = (await this.database.reads.findWorkers()).filter(({ id }) => id !== rescuerId);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
-    const expired = workers.filter((worker) => worker.expired).map(({ id }) => id);
+    const isExpired = (worker: KnownWorker) => worker.expired && !onlyGone;
+    const expired = workers.filter(isExpired).map(({ id }) => id);
     if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
     const rescued = await this.database.rescue(gone, expired);
     this.claims.added(rescued.filter(({ status }) => status === 'queued'));
@@ -325,7 +330,7 @@ export class ServerWrites {
   /** A claim may come in between when its worker is declared lost. */
   private async isAnyTaskOrphaned(): Promise<boolean> {
     if (!this.sweeps.allows(CHEAP_SWEEP)) return false;
-    const { found, took } = await this.database.findOrphan();
+    const { found, took } = await this.database.reads.findOrphan();
     this.sweeps.ended(took);
     return found;
   }

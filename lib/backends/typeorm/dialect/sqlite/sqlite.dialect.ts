@@ -7,9 +7,10 @@ import type { ReserveRequest } from '../../../../core/backend.js';
 import type { TaskCounts } from '../../../../core/capabilities/counting-backend.js';
 import type { LogLine } from '../../../../core/capabilities/journaling-backend.js';
 import type { StoredWorker } from '../../../../core/capabilities/worker-listing-backend.js';
-import type { Clock } from '../../../../core/clock.js';
+import type { ThreadBeat } from '../../../../core/capabilities/thread-beating-backend.js';
+import { systemClock, type Clock } from '../../../../core/clock.js';
 import type { SitqLogger } from '../../../../core/logger.js';
-import type { ResultStatus, StoredError, StoredResult } from '../../../../core/result.js';
+import type { StoredResult } from '../../../../core/result.js';
 import type { StoredTask } from '../../../../core/task.js';
 import { BackendError } from '../../../../errors/backend.error.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
@@ -18,12 +19,14 @@ import type { StoreSettings } from '../../store-settings.js';
 import { WRITE_KINDS, type WriteBatch } from '../../write-batch.js';
 import type { Write } from '../../write.js';
 import type { Dialect } from '../dialect.js';
+import { storedResult } from '../stored-result.js';
 import { storedWorker } from '../stored-worker.js';
+import { threadConnection } from '../thread-connection.js';
 import { Doorbell } from './doorbell.js';
 import { SqliteClaim } from './sqlite.claim.js';
 import { SqliteJoinedWrites } from './sqlite.joined-writes.js';
 import { sqliteSchema } from './sqlite.schema.js';
-import { prepareStatements, type SqliteStatements } from './sqlite.statements.js';
+import { EXTEND, prepareStatements, type SqliteStatements } from './sqlite.statements.js';
 import { SqliteWrites } from './sqlite.writes.js';
 
 /** How long a batch is tried again while the database is locked, in ms. */
@@ -188,15 +191,7 @@ export class SqliteDialect implements Dialect {
 
   async findResult(taskId: string): Promise<StoredResult | null> {
     const row = this.statements.result.get(taskId);
-    if (!row) return null;
-    return {
-      taskId,
-      status: RESULT_STATUS[row.status] ?? 'pending',
-      value: row.result,
-      error: row.error === null ? null : (JSON.parse(row.error) as StoredError),
-      createdAt: row.createdAt,
-      completedAt: row.finishedAt,
-    };
+    return row ? storedResult(taskId, row) : null;
   }
 
   async findLog(taskId: string): Promise<LogLine[] | null> {
@@ -236,6 +231,17 @@ export class SqliteDialect implements Dialect {
     return this.statements.listWorkers.all().map((row) => storedWorker(row, row.running, now));
   }
 
+  threadBeat(): ThreadBeat | null {
+    // A clock that was handed in is not there in a thread.
+    if (this.place === ':memory:' || this.clock !== systemClock) return null;
+    const connection = threadConnection('better-sqlite3', {
+      file: this.place,
+      timeout: PATIENCE,
+    });
+    const statement = this.schema.names.in(EXTEND);
+    return connection && { kind: 'better-sqlite3', statement, takesTime: true, ...connection };
+  }
+
   patienceFor(error: unknown): number {
     return isBusy(error) ? PATIENCE : 0;
   }
@@ -264,12 +270,6 @@ export class SqliteDialect implements Dialect {
     });
   }
 }
-
-const RESULT_STATUS: Readonly<Record<string, ResultStatus>> = {
-  completed: 'success',
-  failed: 'failed',
-  cancelled: 'cancelled',
-};
 
 const TRANSIENT = ['SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM'];
 const OWN_MISTAKE = ['SQLITE_CONSTRAINT', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH', 'SQLITE_RANGE'];

@@ -8,7 +8,7 @@ import type { TableNames } from '../../table-names.js';
 import type { OpenTransaction } from '../../transactions/open-transaction.js';
 import { transactionOf } from '../../transactions/transaction-watch.js';
 import type { JoinedWrites } from '../joined-writes.js';
-import { TASK_COLUMNS, taskRow } from '../task-row.js';
+import { TASK_COLUMN_LIST, taskRow } from '../task-row.js';
 
 /** Rows per statement: TypeORM keeps few texts prepared, so there are two of them. */
 const ROWS = 25;
@@ -51,7 +51,7 @@ export class SqliteJoinedWrites implements JoinedWrites {
       const values = tasks.slice(at, at + rows).flatMap(taskRow);
       const added = await this.query<{ id: string }>(
         manager,
-        `INSERT INTO {task} (${TASK_COLUMNS}) VALUES ${Array(rows).fill(ROW).join(', ')}
+        `INSERT INTO {task} (${TASK_COLUMN_LIST}) VALUES ${Array(rows).fill(ROW).join(', ')}
          ON CONFLICT (id) DO NOTHING RETURNING id`,
         values,
       );

@@ -1,3 +1,4 @@
+import type { ResultRow } from '../stored-result.js';
 import type { Database } from 'better-sqlite3';
 import type { ProcessIdentity } from '../../../../core/process-identity.js';
 import type { WorkerRow } from '../../entities/worker.entity.js';
@@ -18,6 +19,9 @@ const RESERVED = `id, name, queue, payload, priority, eta, max_attempts AS maxAt
   meta, created_at AS createdAt, attempt, lease`;
 
 const HELD = `id = ? AND lease = ? AND status = 'running'`;
+
+/** Lets a registration hold for a lease from an instant on. */
+export const EXTEND = 'UPDATE {worker} SET expires_at = ? + lease WHERE id = ?';
 
 /** Columns of a claimable task in the order in which a claim walks them. */
 const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
@@ -158,7 +162,7 @@ export function prepareStatements(db: Database, names: TableNames) {
       `UPDATE {worker} SET lease = ?, expires_at = ?, in_flight = ?, stuck = ?, lingering = ?,
          loop_lag = ? WHERE id = ?`,
     ),
-    extend: sql<[number, string]>('UPDATE {worker} SET expires_at = ? + lease WHERE id = ?'),
+    extend: sql<[number, string]>(EXTEND),
     workerExpiry: sql<[string], number>('SELECT expires_at FROM {worker} WHERE id = ?').pluck(),
     workers: sql<[], RegisteredWorker>(
       `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM {worker}`,
@@ -186,10 +190,11 @@ export function prepareStatements(db: Database, names: TableNames) {
         attempt: number;
         maxAttempts: number;
         cancelRequestedAt: number | null;
+        error: string | null;
       }
     >(
       `SELECT seq, id, name, worker_id AS workerId, attempt, max_attempts AS maxAttempts,
-         cancel_requested_at AS cancelRequestedAt
+         cancel_requested_at AS cancelRequestedAt, error
        FROM {task} WHERE status = 'running' ORDER BY worker_id`,
     ),
     rescue: sql<[string, number | null, string | null, number]>(
@@ -210,16 +215,7 @@ export function prepareStatements(db: Database, names: TableNames) {
          (SELECT value FROM {progress} WHERE task_seq = seq) AS progress
        FROM {task} WHERE id = ?`,
     ),
-    result: sql<
-      [string],
-      {
-        status: string;
-        result: string | null;
-        error: string | null;
-        createdAt: number;
-        finishedAt: number | null;
-      }
-    >(
+    result: sql<[string], ResultRow>(
       `SELECT status, result, error, created_at AS createdAt, finished_at AS finishedAt
        FROM {task} WHERE id = ?`,
     ),

@@ -8,6 +8,7 @@ import { refusedWrite } from '../../refused-write.js';
 import { takenId } from '../../taken-id.js';
 import type { WriteKind, WriteKinds } from '../../write-batch.js';
 import { stranger } from '../stranger.js';
+import { workerLost } from '../worker-lost.js';
 import type { SqliteClaim } from './sqlite.claim.js';
 import {
   ROWS_PER_INSERT,
@@ -195,12 +196,12 @@ export class SqliteWrites implements Apply {
     return seqs.length;
   };
 
-  readonly rescue = (rescuerId: string | undefined): RescuedTask[] => {
+  readonly rescue = (input: WriteKinds['rescue']['input']): RescuedTask[] => {
     const now = this.clock.now();
-    if (!this.isAnyoneLost(rescuerId, now)) return [];
+    if (!this.isAnyoneLost(input, now)) return [];
     const alive = new Set<string>();
     for (const worker of this.statements.workers.all()) {
-      if (isLost(worker, rescuerId, now)) this.statements.retire.run(worker.id);
+      if (isLost(worker, input, now)) this.statements.retire.run(worker.id);
       else alive.add(worker.id);
     }
     const rescued: RescuedTask[] = [];
@@ -214,16 +215,21 @@ export class SqliteWrites implements Apply {
             ? 'queued'
             : 'failed';
       const finishedAt = status === 'queued' ? null : now;
-      this.statements.rescue.run(status, finishedAt, workerLost(workerId, attempt), seq);
+      this.statements.rescue.run(
+        status,
+        finishedAt,
+        workerLost(workerId, attempt, task.error),
+        seq,
+      );
       rescued.push({ id, name, workerId, attempt, status });
     }
     return rescued;
   };
 
   /** Whether a worker died, or a running task belongs to one that is not registered. */
-  isAnyoneLost(rescuerId: string | undefined, now: number): boolean {
+  isAnyoneLost(input: WriteKinds['rescue']['input'], now: number): boolean {
     const { orphan, workers } = this.statements;
-    return workers.all().some((each) => isLost(each, rescuerId, now)) || orphan.get() !== undefined;
+    return workers.all().some((each) => isLost(each, input, now)) || orphan.get() !== undefined;
   }
 
   readonly claim = ({ workerId, request }: WriteKinds['claim']['input']): ReservedTask[] => {
@@ -262,16 +268,11 @@ function fill(values: unknown[], at: number, task: NewTask): void {
   values[at + 10] = task.createdAt;
 }
 
-function isLost(worker: RegisteredWorker, rescuerId: string | undefined, now: number): boolean {
+function isLost(
+  worker: RegisteredWorker,
+  { rescuerId, onlyGone }: WriteKinds['rescue']['input'],
+  now: number,
+): boolean {
   if (worker.id === rescuerId) return false;
-  return worker.expiresAt <= now || isProcessGone(worker);
-}
-
-function workerLost(workerId: string, attempt: number): string {
-  return JSON.stringify({
-    name: 'WorkerLostError',
-    message: `Worker ${workerId} died or lost its lease during attempt ${attempt}.`,
-    stack: null,
-    code: 'SITQ_WORKER_LOST',
-  });
+  return (worker.expiresAt <= now && !onlyGone) || isProcessGone(worker);
 }

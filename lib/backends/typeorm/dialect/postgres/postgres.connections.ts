@@ -1,0 +1,155 @@
+import type { Client, CustomTypesConfig, Pool, PoolClient, QueryArrayResult } from 'pg';
+import type { DataSource, DataSourceOptions } from 'typeorm';
+import type { StoreSettings } from '../../store-settings.js';
+import { poolSizeOf } from '../server/pool-size.js';
+import type { Row } from '../server/rows.js';
+import { Sockets } from '../server/sockets.js';
+import { isPreparedElsewhere } from './postgres.errors.js';
+
+/** How long a statement may take before its connection counts as lost, in ms. */
+const STATEMENT_TIMEOUT = 15_000;
+const CONNECT_TIMEOUT = 5000;
+/** When an idle connection begins to show that it is alive, in ms: some networks forget it. */
+const KEEP_ALIVE = 30_000;
+
+/** What our columns and expressions are; `pg` would give bigint as text. */
+const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't',
+  20: Number,
+  21: Number,
+  23: Number,
+};
+const TYPES = { getTypeParser: (oid: number) => PARSERS[oid] ?? String } as CustomTypesConfig;
+
+/** How a statement is run. */
+interface How {
+  /** For a statement that the server may keep prepared, on each connection. */
+  readonly name?: string;
+  /** In ms. @default {@link STATEMENT_TIMEOUT} */
+  readonly timeout?: number;
+}
+
+/** Runs a statement. */
+export type Run = (
+  text: string,
+  values?: readonly unknown[],
+  how?: How,
+) => Promise<QueryArrayResult<Row>>;
+
+/** The `pg` pool of a TypeORM DataSource, and connections beside it. */
+export class PostgresConnections {
+  pool!: Pool;
+
+  private readonly sockets: Sockets;
+  /** Whether connections turned out to be shared through a pooler. */
+  private isPooled = false;
+
+  constructor(private readonly settings: StoreSettings) {
+    const { stream } = (settings.connection.extra ?? {}) as { stream?: never };
+    this.sockets = new Sockets(stream);
+  }
+
+  options(): DataSourceOptions {
+    const { extra, ...connection } = this.settings.connection;
+    return {
+      poolSize: poolSizeOf(this.settings),
+      connectTimeoutMS: CONNECT_TIMEOUT,
+      applicationName: 'sitq',
+      ...connection,
+      ...(this.settings.schema === undefined ? {} : { schema: this.settings.schema }),
+      installExtensions: false,
+      poolErrorHandler: () => undefined, // an idle connection that breaks is replaced by the pool
+      extra: {
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE,
+        ...(extra as object),
+        stream: this.sockets.create,
+      },
+    } as DataSourceOptions;
+  }
+
+  /** Takes the pool of a DataSource that was made with {@link options}. */
+  attach(dataSource: DataSource): void {
+    this.pool = poolOf(dataSource);
+  }
+
+  abandon(): void {
+    this.sockets.destroyAll();
+  }
+
+  /** One statement, which is a transaction of its own. */
+  readonly run: Run = (...statement) => this.send(this.pool, ...statement);
+
+  /** Commits, unless `keep` says no to what `work` has come to, or it fails. */
+  async transaction<T>(
+    work: (run: Run) => Promise<T>,
+    keep: (result: T) => boolean = () => true,
+  ): Promise<T> {
+    const client = await this.pool.connect();
+    const onError = () => undefined; // the statement under way fails with it
+    client.on('error', onError);
+    const run: Run = (...statement) => this.send(client, ...statement);
+    try {
+      await run('BEGIN');
+      const result = await work(run);
+      await run(keep(result) ? 'COMMIT' : 'ROLLBACK');
+      client.off('error', onError);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  /**
+   * Whether an unknown prepared statement is why it failed: a pooler in transaction mode hands out
+   * sessions of others. From then on nothing is prepared any more.
+   */
+  notePooler(error: unknown): boolean {
+    const isPooler = isPreparedElsewhere(error);
+    this.isPooled ||= isPooler;
+    return isPooler;
+  }
+
+  /** A connection of its own with the options of the pool. */
+  async beside(pool = this.pool): Promise<Client> {
+    const { Client: Connection, options } = pool as unknown as {
+      Client: new (options: unknown) => Client;
+      options: unknown;
+    };
+    const client = new Connection(options);
+    client.on('error', () => undefined); // whatever is under way fails with it
+    await client.connect();
+    return client;
+  }
+
+  /** What a connection beside the pool is made with; sockets are only ours to make. */
+  threadOptions(): object {
+    const { options } = this.pool as unknown as { options: object };
+    const { stream } = (this.settings.connection.extra ?? {}) as { stream?: unknown };
+    return { ...options, stream };
+  }
+
+  private send(
+    via: Pool | PoolClient,
+    text: string,
+    values: readonly unknown[] = [],
+    { name, timeout = STATEMENT_TIMEOUT }: How = {},
+  ): Promise<QueryArrayResult<Row>> {
+    const query = {
+      text,
+      name: this.isPooled ? undefined : name && this.settings.tablePrefix + name,
+      values: values as unknown[],
+      rowMode: 'array' as const,
+      types: TYPES,
+      query_timeout: timeout,
+    };
+    return via.query<Row>(query);
+  }
+}
+
+/** The pool under a DataSource. */
+export function poolOf(dataSource: DataSource): Pool {
+  return (dataSource.driver as unknown as { master: Pool }).master;
+}

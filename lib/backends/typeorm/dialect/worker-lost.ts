@@ -1,0 +1,22 @@
+import type { StoredError } from '../../../core/result.js';
+
+const CODE = 'SITQ_WORKER_LOST';
+
+/**
+ * The error of a task that lost its worker, as it is stored. Where the attempts before lost theirs
+ * too, it names all of these workers: such a task may be what ends them.
+ *
+ * @param before what was stored before.
+ */
+export function workerLost(workerId: string, attempt: number, before: string | null): string {
+  const earlier = before === null ? undefined : (JSON.parse(before) as StoredError);
+  const messages = earlier?.code === CODE ? [earlier.message] : [];
+  messages.push(`Worker ${workerId} died or lost its lease during attempt ${attempt}.`);
+  const error: StoredError = {
+    name: 'WorkerLostError',
+    message: messages.join(' '),
+    stack: null,
+    code: CODE,
+  };
+  return JSON.stringify(error);
+}
