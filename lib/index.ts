@@ -12,6 +12,7 @@ export type {
   SitqRootOptions,
 } from './interfaces/sitq-options.interface.js';
 export type { TaskOptions } from './core/task-options.js';
+export type { IsolationOptions } from './interfaces/isolation-options.interface.js';
 export type { WorkerOptions } from './interfaces/worker-options.interface.js';
 
 export { TaskQueue, type TaskQueueParts } from './queue/task-queue.js';
@@ -49,6 +50,7 @@ export type { SitqLogger } from './core/logger.js';
 export type { Clock } from './core/clock.js';
 export type { ArgsOf, HandlerClass, MethodOf, ResultOf } from './core/handler-types.js';
 
+export type { IsolatedRun, Isolation } from './worker/isolation/isolation.js';
 export { Worker, type WorkerParts, type WorkerStats } from './worker/worker.js';
 export { HandlerRegistry } from './core/registry.js';
 export type { Handler } from './core/handler.js';
@@ -64,6 +66,11 @@ export type { FinalResult, StoredError, StoredResult } from './core/result.js';
 export type { BulkBackend } from './core/capabilities/bulk-backend.js';
 export type { CancellingBackend } from './core/capabilities/cancelling-backend.js';
 export type { ClockedBackend } from './core/capabilities/clocked-backend.js';
+export {
+  isThreadBeatingBackend,
+  type ThreadBeat,
+  type ThreadBeatingBackend,
+} from './core/capabilities/thread-beating-backend.js';
 export type { CountingBackend, TaskCounts } from './core/capabilities/counting-backend.js';
 export type { JournalingBackend, LogLine, Report } from './core/capabilities/journaling-backend.js';
 export type {

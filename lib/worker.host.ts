@@ -13,8 +13,14 @@ import { TaskContext } from './core/task-context.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
 import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { NO_TICKS, workerOff } from './sitq.messages.js';
+import { isIsolatedThread } from './isolation/is-isolated-thread.js';
 import { TaskExplorer } from './task.explorer.js';
+import { IsolatedThreads } from './worker/isolation/isolated-threads.js';
+import { readWorkerOptions } from './worker/worker-settings.js';
 import { Worker, type WorkerStats } from './worker/worker.js';
+
+/** What each thread of isolated handlers runs. */
+const THREAD = new URL('./isolation/isolated.thread.js', import.meta.url);
 
 /**
  * Nest's lifecycle for the worker: it claims only when the whole application is ready, and drains
@@ -42,6 +48,7 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
 
   async onApplicationBootstrap(): Promise<void> {
     const { worker, serializer } = this.options;
+    if (isIsolatedThread()) return;
     if (worker === false) {
       const handlers = this.registry.names().length;
       if (handlers > 0) this.logger.log(workerOff(handlers));
@@ -50,7 +57,18 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
     }
     const { backend, registry, context, logger, plugins } = this;
     const options = worker ?? {};
-    this.worker = new Worker({ backend, registry, context, logger, options, serializer, plugins });
+    const { isolation: settings, timeoutGrace } = readWorkerOptions(options);
+    const isolation = settings && new IsolatedThreads(THREAD, settings, timeoutGrace, logger);
+    this.worker = new Worker({
+      backend,
+      registry,
+      context,
+      logger,
+      options,
+      serializer,
+      plugins,
+      isolation,
+    });
     await this.worker.start();
   }
 

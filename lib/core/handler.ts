@@ -19,5 +19,7 @@ export interface Handler {
   readonly timeout: number | null;
   /** Runs at once in this process; `Infinity` without a limit. */
   readonly concurrency: number;
+  /** Runs in a thread of its own; then `invoke` is not called here. @default false */
+  readonly isolate?: boolean;
   readonly retryIf: ((error: Error, task: Task) => boolean) | undefined;
 }

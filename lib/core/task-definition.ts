@@ -13,6 +13,7 @@ const CHECKS = {
   timeout: check.duration(1),
   priority: check.integer(-32768, 32767),
   concurrency: check.integer(1, 10_000),
+  isolate: check.boolean(),
   retryIf: check.func<NonNullable<TaskOptions['retryIf']>>('a function of (error, task)'),
 };
 
@@ -42,6 +43,7 @@ export function defineHandler(
     backoff: given.backoff ?? DEFAULT_BACKOFF,
     timeout: given.timeout ?? null,
     concurrency: given.concurrency ?? Infinity,
+    isolate: given.isolate ?? false,
     retryIf: given.retryIf,
   };
 }

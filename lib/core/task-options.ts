@@ -22,6 +22,14 @@ export interface TaskOptions {
   priority?: number;
   /** Runs of this handler at once in this process. @default the worker's concurrency */
   concurrency?: number;
+  /**
+   * Runs it in a worker thread, for work that keeps a processor busy: the event loop stays free,
+   * and a run that ignores its timeout or cancel is ended for certain. Needs
+   * `worker: { isolation: { module } }`. Arguments, result, errors, progress and lines are sent
+   * across; `retryIf` and a `backoff` function run outside and see an error's name, message, code
+   * and plain fields. @default false
+   */
+  isolate?: boolean;
   /** False fails the task without further attempts. @default always retry */
   retryIf?: (error: Error, task: Task) => boolean;
 }

@@ -15,7 +15,8 @@ export class ConfigurationError extends SitqError {
     readonly option?: string,
     /** The value that was refused. */
     readonly value?: unknown,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }

@@ -1,4 +1,5 @@
 import type { Duration } from '../core/duration.js';
+import type { IsolationOptions } from './isolation-options.interface.js';
 
 /**
  * How this process runs tasks.
@@ -18,4 +19,17 @@ export interface WorkerOptions {
   lease?: Duration;
   /** How long a handler may go on after its timeout before it counts as stuck. @default '10s' */
   timeoutGrace?: Duration;
+  /**
+   * How long a handler may keep the event loop busy before its worker counts as dead. Until then a
+   * thread beside it keeps the lease, where tasks are in a file or on a server; 0: without one.
+   * @default '10m'
+   */
+  maxBlocked?: Duration;
+  /**
+   * Leave the event loop to the application: claim fewer tasks, at longer intervals, while it is
+   * busy. For a process that answers requests beside its tasks; costs throughput. @default false
+   */
+  yieldToApp?: boolean;
+  /** Where handlers with `isolate: true` run. @default nowhere: such a handler is refused at boot */
+  isolation?: IsolationOptions;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.js';
 import { IdSource } from '../core/id-source.js';
 import type { PayloadCodec } from '../core/payload-codec.js';
@@ -6,6 +7,9 @@ import type { NewTask } from '../core/task.js';
 import { ValidationError } from '../errors/validation.error.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
 import type { TaskTarget } from './task-target.js';
+
+/** So many tasks are drafted in one turn of the event loop. */
+const AT_A_STRETCH = 100;
 
 /** Makes the row of a task from a target, arguments and options. */
 export class TaskDrafter {
@@ -42,13 +46,27 @@ export class TaskDrafter {
     return this.plugins.length === 0 ? task : this.askPlugins(task, args);
   }
 
-  async draftAll(
+  /** Between stretches others have a turn: who asks for a page, and the chunk before this one. */
+  async *draftChunks(
     target: TaskTarget,
-    argsOfEach: unknown[],
+    chunks: AsyncIterable<unknown[]>,
     planOf: (args: unknown, index: number) => EnqueuePlan,
-  ): Promise<NewTask[]> {
-    const drafts = argsOfEach.map((args, i) => this.draft(target, args, planOf(args, i)));
-    return this.plugins.length === 0 ? (drafts as NewTask[]) : Promise.all(drafts);
+  ): AsyncGenerator<NewTask[]> {
+    let index = 0;
+    const draft = (args: unknown) => this.draft(target, args, planOf(args, index++));
+    for await (const chunk of chunks) {
+      const tasks: NewTask[] = [];
+      for (let at = 0; at < chunk.length; at += AT_A_STRETCH) {
+        if (at > 0) await nextTurn();
+        const stretch = chunk.slice(at, at + AT_A_STRETCH);
+        tasks.push(
+          ...(this.plugins.length === 0
+            ? (stretch.map(draft) as NewTask[])
+            : await Promise.all(stretch.map(async (args) => draft(args)))),
+        );
+      }
+      yield tasks;
+    }
   }
 
   private async askPlugins(task: NewTask, args: unknown[]): Promise<NewTask> {

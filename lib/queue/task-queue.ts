@@ -28,6 +28,7 @@ import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.inte
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
 import { planBulk } from './bulk-plan.js';
 import { chunks } from './chunks.js';
+import { oneAhead } from './one-ahead.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
 import { readTimeout } from './read-timeout.js';
 import { ResultWaiter } from './result-waiter.js';
@@ -135,7 +136,7 @@ export class TaskQueue {
 
   /**
    * Stores one task per array of arguments, in chunks of bounded size, each one transaction. The
-   * iterable may be endless in practice: only one chunk is held at a time.
+   * iterable may be endless in practice: while a chunk is stored, only the next one is drawn.
    *
    * @returns how many tasks were stored.
    * @throws as {@link enqueue}; chunks before the error are stored, its own is not.
@@ -159,12 +160,14 @@ export class TaskQueue {
       throw refuse(`${label}: give an iterable of argument arrays.`, 'args', argsOfEach);
     }
     const manager = this.managerFor(bulk);
+    const drafts = this.drafter.draftChunks(
+      target,
+      chunks(argsOfEach, bulk.chunkSize),
+      bulk.planOf,
+    );
     let stored = 0;
-    for await (const chunk of chunks(argsOfEach, bulk.chunkSize)) {
-      const first = stored;
-      const tasks = await this.drafter.draftAll(target, chunk, (args, i) =>
-        bulk.planOf(args, first + i),
-      );
+    // A connection of the application may have its own use for the time between.
+    for await (const tasks of manager ? drafts : oneAhead(drafts)) {
       await this.store.put(tasks, manager);
       stored += tasks.length;
       bulk.onChunk?.(tasks.map((task) => task.id));

@@ -92,7 +92,7 @@ export class LeaseKeeper {
     if (this.stopped) return;
     this.sweepTimer = setTimeout(
       () => {
-        const swept = this.maySweep() ? this.sweep() : Promise.resolve();
+        const swept = this.isCurrent() ? this.sweep(!this.isSteady()) : Promise.resolve();
         void swept.then(() => this.scheduleSweep());
       },
       Math.min(SWEEP_INTERVAL, this.parts.lease / BEATS_PER_LEASE),
@@ -128,13 +128,18 @@ export class LeaseKeeper {
     this.renewedAt = now;
   }
 
+  /** Not in an outage. */
+  private isCurrent(): boolean {
+    return performance.now() - this.renewedAt <= this.longestGap;
+  }
+
   /**
-   * Not after an outage, nor after this process stood still: the registrations of workers that are
-   * alive may have run out, too. Each has a whole lease to renew its own before it counts as lost.
+   * Not soon after an outage, nor after this process stood still: the registrations of workers that
+   * are alive may have run out, too. Each has a whole lease to renew its own before it counts as
+   * lost; those whose process is gone for certain are lost at once.
    */
-  private maySweep(): boolean {
-    const now = performance.now();
-    return now - this.renewedAt <= this.longestGap && now - this.steadySince >= this.parts.lease;
+  private isSteady(): boolean {
+    return performance.now() - this.steadySince >= this.parts.lease;
   }
 
   /** Another worker's last sign of life may be older than ours by the time between two. */
@@ -148,10 +153,10 @@ export class LeaseKeeper {
   }
 
   /** Takes over the tasks of dead workers. Finding none costs a look without a lock. */
-  private async sweep(): Promise<void> {
+  private async sweep(onlyGone = false): Promise<void> {
     const { backend, logger, outages, registration } = this.parts;
     try {
-      for (const task of await backend.rescueTasks(registration.id)) {
+      for (const task of await backend.rescueTasks(registration.id, onlyGone)) {
         logger.warn(
           `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
             `${task.attempt}; it is ${task.status} now.`,

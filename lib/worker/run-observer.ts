@@ -8,6 +8,8 @@ export interface RunObserver {
   settled(run: TaskRun): void;
   /** Something about the run was not written because its lease is lost. */
   refused(run: TaskRun): void;
+  /** The handler kept the event loop busy for so many ms before it let go for the first time. */
+  computed(run: TaskRun, ms: number): void;
   /** A handler became stuck, or a stuck one has ended. */
   stuckChanged(): void;
 }

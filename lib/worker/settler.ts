@@ -48,11 +48,17 @@ export class Settler {
    * Stores an outcome. A store that cannot do it now is asked again until it can, or until the
    * lease is lost: the work is done and must not be done twice for want of a disk block.
    *
-   * @returns whether it is stored.
+   * @returns what is stored, or undefined when it never can be.
    * @throws LeaseLostError
    */
-  async store(task: ReservedTask, outcome: StorableOutcome): Promise<boolean> {
-    return (await this.insist(task, () => this.write(task, outcome))) !== NEVER;
+  async store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
+    try {
+      await this.write(task, outcome);
+      return outcome;
+    } catch (error) {
+      const done = await this.insist(task, error, () => this.write(task, outcome));
+      return done === NEVER ? undefined : outcome;
+    }
   }
 
   /**
@@ -64,29 +70,37 @@ export class Settler {
   async isCompleted(task: ReservedTask): Promise<boolean | undefined> {
     const { backend } = this;
     if (!isTransactionalBackend(backend)) return false;
-    const answer = await this.insist(task, () => backend.isCompleted(task.id, task.lease));
+    const ask = () => backend.isCompleted(task.id, task.lease);
+    const answer = await ask().catch((error: unknown) => this.insist(task, error, ask));
     return answer === NEVER ? undefined : answer;
   }
 
-  private async insist<T>(task: ReservedTask, work: () => Promise<T>): Promise<T | typeof NEVER> {
+  /** Tries again what has failed. */
+  private async insist<T>(
+    task: ReservedTask,
+    failure: unknown,
+    work: () => Promise<T>,
+  ): Promise<T | typeof NEVER> {
+    let error = failure;
     for (let round = 0; ; round += 1) {
-      try {
-        const done = await work();
-        if (round > 0) this.outages.worked(storing(task));
-        return done;
-      } catch (error) {
-        const isLost = error instanceof LeaseLostError;
-        const isFinal = FINAL.some((kind) => error instanceof kind);
-        if (!isLost && !isFinal) this.outages.failed(storing(task), error);
-        else if (round > 0) this.outages.worked(storing(task)); // it is over, one way or another
-        if (isLost) throw error;
-        if (isFinal) {
-          this.logger.warn(`The outcome of task ${task.id} is not stored: ${textOf(error)}`);
-          return NEVER;
-        }
+      const isLost = error instanceof LeaseLostError;
+      const isFinal = FINAL.some((kind) => error instanceof kind);
+      if (!isLost && !isFinal) this.outages.failed(storing(task), error);
+      else if (round > 0) this.outages.worked(storing(task)); // it is over, one way or another
+      if (isLost) throw error;
+      if (isFinal) {
+        this.logger.warn(`The outcome of task ${task.id} is not stored: ${textOf(error)}`);
+        return NEVER;
       }
       const pause = Math.random() * Math.min(LONGEST_PAUSE, 100 * 2 ** round);
       await sleep(pause, undefined, { ref: false });
+      try {
+        const done = await work();
+        this.outages.worked(storing(task));
+        return done;
+      } catch (next) {
+        error = next;
+      }
     }
   }
 

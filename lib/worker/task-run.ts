@@ -39,6 +39,9 @@ export class TaskRun implements CurrentRun {
   /** Each resolves when such a transaction has ended. */
   readonly joined: Promise<void>[] = [];
 
+  /** By `performance.now()`. */
+  readonly claimedAt = performance.now();
+
   private controller: AbortController | undefined;
   private view: Task | undefined;
   private pendingProgress: string | undefined;
@@ -47,7 +50,7 @@ export class TaskRun implements CurrentRun {
   constructor(
     readonly reserved: ReservedTask,
     readonly handler: Handler,
-    private readonly startedAt: number,
+    readonly startedAt: number,
     private readonly parts: TaskRunParts,
   ) {}
 
@@ -56,7 +59,7 @@ export class TaskRun implements CurrentRun {
       {
         ...this.reserved,
         status: 'running',
-        workerId: this.parts.workerId,
+        workerId: this.workerId,
         cancelRequestedAt: null,
         startedAt: this.startedAt,
         finishedAt: null,
@@ -65,6 +68,10 @@ export class TaskRun implements CurrentRun {
       this.parts.codec,
     );
     return this.view;
+  }
+
+  get workerId(): string {
+    return this.parts.workerId;
   }
 
   get attempt(): number {
@@ -129,6 +136,23 @@ export class TaskRun implements CurrentRun {
     });
     if (this.pendingLines.length > MAX_PENDING_LINES) this.pendingLines.shift();
     this.parts.onReport(this);
+  }
+
+  /** What the handler has reported from a thread. */
+  accept({ progress, lines = [] }: Omit<Report, 'lease'>): void {
+    if (progress !== undefined) this.pendingProgress = progress;
+    this.pendingLines.push(...lines);
+    if (this.pendingLines.length > MAX_PENDING_LINES) {
+      this.pendingLines.splice(0, this.pendingLines.length - MAX_PENDING_LINES);
+    }
+    this.parts.onReport(this);
+  }
+
+  /** The handler has completed its task in a transaction that has ended, in a thread. */
+  acceptCompletion(text: string | null): void {
+    const value = text === null ? undefined : this.parts.codec.decode(text);
+    this.joined.push(Promise.resolve());
+    this.completion = { kind: 'completed', value, text };
   }
 
   /** What was reported since the last time, or undefined. */

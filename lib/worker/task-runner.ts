@@ -10,11 +10,15 @@ import { textOf } from '../core/text-of.js';
 import type { TaskContext } from '../core/task-context.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
 import { TransactionRolledBackError } from '../errors/transaction-rolled-back.error.js';
+import type { Isolation } from './isolation/isolation.js';
 import { lastValueOf } from './observable-result.js';
 import type { Reporter } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
 import type { Settler, StorableOutcome } from './settler.js';
 import type { TaskRun } from './task-run.js';
+
+/** From so many ms on it is told who has kept the event loop busy. */
+const LONG = 100;
 
 /** What a runner works with. */
 export interface TaskRunnerParts {
@@ -28,6 +32,8 @@ export interface TaskRunnerParts {
   /** How long after its timeout a handler counts as stuck, in ms. */
   readonly timeoutGrace: number;
   readonly observer: RunObserver;
+  /** Where isolated handlers run. */
+  readonly isolation: Isolation | undefined;
 }
 
 /**
@@ -43,12 +49,20 @@ export class TaskRunner {
     this.after = parts.plugins.filter((plugin) => plugin.afterSettle);
   }
 
-  /** Resolves when the outcome is stored, or cannot be. Never rejects. */
+  /**
+   * Resolves when the outcome is stored, or cannot be. Never rejects. A run that was aborted while
+   * it waited for a slot does not begin.
+   */
   async run(run: TaskRun): Promise<void> {
-    const stopWatching = run.timeout === null ? undefined : this.watchTimeout(run, run.timeout);
+    // The time of an isolated run begins when a thread is free for it.
+    const stopWatching = run.handler.isolate ? undefined : this.watchTimeout(run);
     let end: RunEnd;
     try {
+      if (run.abortReason !== undefined) throw run.abortReason;
+      const began = performance.now();
       const returned = this.parts.context.enter(run, this.call);
+      const busy = performance.now() - began;
+      if (busy > LONG) this.parts.observer.computed(run, busy);
       let value = isPromiseLike(returned) ? await returned : returned;
       if (isObservable(value)) value = await this.observe(value, run);
       end = { kind: 'returned', value };
@@ -69,7 +83,10 @@ export class TaskRunner {
     try {
       const isJoined = run.joined.length > 0;
       const outcome = await (isJoined ? this.settleJoined(run, end) : this.settle(run, end));
-      if (outcome) await this.tell(run, outcome);
+      if (outcome) {
+        if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
+        if (this.after.length > 0) await this.tell(run, outcome);
+      }
     } catch {
       this.parts.observer.refused(run);
     }
@@ -77,10 +94,9 @@ export class TaskRunner {
   }
 
   /** Resolves to what is stored now, or undefined when nothing can be. */
-  private async settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+  private settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
     const { settler } = this.parts;
-    const outcome = settler.toStorable(this.decide(run, end));
-    return (await settler.store(run.reserved, outcome)) ? outcome : undefined;
+    return settler.store(run.reserved, settler.toStorable(this.decide(run, end)));
   }
 
   /** The same for a run in transactions of its handler: only the store knows if they committed. */
@@ -106,21 +122,41 @@ export class TaskRunner {
   }
 
   private readonly call = (run: TaskRun): unknown => {
-    const args = this.parts.codec.decode(run.reserved.payload) as unknown[];
-    if (this.around.length === 0) return run.handler.invoke(args);
+    const invoke = this.invocationOf(run);
+    if (this.around.length === 0) return invoke();
     return this.around.reduce(
       (next, plugin) => async () => plugin.aroundRun!(run.task, next),
       async () => {
-        const value = await run.handler.invoke(args);
+        const value = await invoke();
         return isObservable(value) ? this.observe(value, run) : value;
       },
     )();
   };
 
+  private invocationOf(run: TaskRun): () => unknown {
+    if (run.handler.isolate) return () => this.runIsolated(run, this.parts.isolation!);
+    const args = this.parts.codec.decode(run.reserved.payload) as unknown[];
+    return () => run.handler.invoke(args);
+  }
+
+  private async runIsolated(run: TaskRun, isolation: Isolation): Promise<unknown> {
+    let stopWatching: (() => void) | undefined;
+    const onBegin = () => (stopWatching = this.watchTimeout(run));
+    try {
+      const text = await isolation.run(run, onBegin);
+      return text === null ? undefined : this.parts.codec.decode(text);
+    } finally {
+      stopWatching?.();
+    }
+  }
+
   /** Aborts the signal when time is up, and calls the run stuck when the grace is over too. */
-  private watchTimeout(run: TaskRun, timeout: number): () => void {
+  private watchTimeout(run: TaskRun): (() => void) | undefined {
+    const { timeout } = run;
+    if (timeout === null) return undefined;
     let timer = setTimeout(() => {
       run.abort(new TaskTimeoutError(run.reserved.id, timeout));
+      if (run.handler.isolate) return; // its thread is ended after the grace
       timer = setTimeout(() => this.becomeStuck(run), this.parts.timeoutGrace).unref();
     }, timeout).unref();
     return () => clearTimeout(timer);
@@ -177,9 +213,8 @@ export class TaskRunner {
     }
   }
 
-  /** Whoever wants to know of an outcome that is stored; nobody can undo it any more. */
+  /** Plugins hear of an outcome that is stored; none can undo it any more. */
   private async tell(run: TaskRun, outcome: StorableOutcome): Promise<void> {
-    if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
     for (const plugin of this.after) {
       try {
         await plugin.afterSettle?.(run.task, outcome);

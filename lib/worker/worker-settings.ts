@@ -1,5 +1,6 @@
 import { check } from '../core/option-checks.js';
 import { readOptions } from '../core/option-reader.js';
+import { isolationCheck, type IsolationSettings } from './isolation/isolation-settings.js';
 import { ConfigurationError } from '../errors/configuration.error.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 
@@ -10,6 +11,9 @@ const CHECKS = {
   shutdownTimeout: check.duration(0),
   lease: check.duration(1000),
   timeoutGrace: check.duration(0),
+  maxBlocked: check.duration(0),
+  yieldToApp: check.boolean(),
+  isolation: isolationCheck,
 };
 
 /** Worker options with every default filled in; times in ms. */
@@ -20,6 +24,9 @@ export interface WorkerSettings {
   readonly shutdownTimeout: number;
   readonly lease: number;
   readonly timeoutGrace: number;
+  readonly maxBlocked: number;
+  readonly yieldToApp: boolean;
+  readonly isolation: IsolationSettings | undefined;
 }
 
 /** @throws ConfigurationError that names the option, the value and the remedy. */
@@ -37,5 +44,8 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     shutdownTimeout: given.shutdownTimeout ?? 15_000,
     lease: given.lease ?? 30_000,
     timeoutGrace: given.timeoutGrace ?? 10_000,
+    maxBlocked: given.maxBlocked ?? 600_000,
+    yieldToApp: given.yieldToApp ?? false,
+    isolation: given.isolation,
   };
 }

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend, ReserveRequest } from '../core/backend.js';
+import type { Backend } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import {
   isLeasingBackend,
   type LeasingBackend,
   type WorkerRegistration,
 } from '../core/capabilities/leasing-backend.js';
+import {
+  isThreadBeatingBackend,
+  type ThreadBeatingBackend,
+} from '../core/capabilities/thread-beating-backend.js';
 import { isWakingBackend, type BackendChange } from '../core/capabilities/waking-backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
 import type { Clock } from '../core/clock.js';
@@ -15,6 +18,7 @@ import type { SitqLogger } from '../core/logger.js';
 import { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
 import { currentProcess } from '../core/process-identity.js';
+import type { Handler } from '../core/handler.js';
 import type { HandlerRegistry } from '../core/registry.js';
 import type { Serializer } from '../core/serializer.js';
 import { TaskContext } from '../core/task-context.js';
@@ -26,6 +30,11 @@ import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { Bell } from './bell.js';
 import { CancelWatch } from './cancel-watch.js';
+import { Claimer } from './claimer.js';
+import { Culprits } from './heartbeat/culprits.js';
+import { HeartbeatThread } from './heartbeat/heartbeat-thread.js';
+import type { Isolation } from './isolation/isolation.js';
+import { notIsolated } from './isolation/not-isolated.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoopLag } from './loop-lag.js';
 import { OutageLog } from './outage-log.js';
@@ -41,16 +50,10 @@ import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
 
 /** Aborted handlers have a fifth of the shutdown timeout, at most so many ms, to come to an end. */
 const LONGEST_ABORT = 2000;
-/** From so many slots on a claim takes half of them at most... */
-const MANY_SLOTS = 100;
-/** ...or so many. */
-const MOST_PER_CLAIM = 500;
 /** How long the last writes of a shutdown may take, in ms. */
 const LAST_WRITES = 1000;
-/** How often to try when the store cannot be used, in ms; with a short poll interval more often. */
-const OUTAGE_INTERVAL = 1000;
-
-const CLAIM = 'claim tasks';
+/** How often to look whether tasks that were claimed ahead still wait, in ms. */
+const LINE_INTERVAL = 100;
 
 /**
  * What a worker is made of; Nest provides all of it.
@@ -68,6 +71,8 @@ export interface WorkerParts {
   /** @default none */
   readonly plugins?: readonly Plugin[];
   readonly logger: SitqLogger;
+  /** Where handlers with `isolate: true` run. @default none: such a handler is refused */
+  readonly isolation?: Isolation;
   /** @default that of the backend, else of this machine */
   readonly clock?: Clock;
 }
@@ -108,7 +113,6 @@ export class Worker implements RunObserver {
   private readonly clock: Clock;
   private readonly codec: PayloadCodec;
   private readonly context: TaskContext;
-  private readonly bell = new Bell();
   private readonly outages: OutageLog;
   private readonly reporter: Reporter;
   private readonly runParts: TaskRunParts;
@@ -116,19 +120,18 @@ export class Worker implements RunObserver {
   private readonly ticker: PluginTicker;
   private readonly loopLag = new LoopLag();
   private slots: Slots;
+  private claimer: Claimer | undefined;
   private leases: LeaseKeeper | undefined;
   private cancels: CancelWatch | undefined;
+  private heartbeat: HeartbeatThread | undefined;
+  private readonly culprits = new Culprits();
 
   /** How many claimed tasks have no stored outcome yet. */
   private unsettled = 0;
   private readonly idle = new Bell();
-  /** Rings when a claim brought as much as it asked for. */
-  private readonly plenty = new Bell();
-  /** Slots that claims on their way will fill. */
-  private claiming = 0;
   private slotFreed = false;
+  private lineTimer: NodeJS.Timeout | undefined;
   private starting: Promise<void> | undefined;
-  private loop: Promise<unknown> | undefined;
   private stopping: Promise<void> | undefined;
   private stopListening: (() => void) | undefined;
 
@@ -159,6 +162,7 @@ export class Worker implements RunObserver {
       reporter: this.reporter,
       settler: new Settler(backend, this.codec, logger, this.outages),
       timeoutGrace: this.settings.timeoutGrace,
+      isolation: parts.isolation,
     });
   }
 
@@ -182,15 +186,20 @@ export class Worker implements RunObserver {
   private async begin(): Promise<void> {
     if (this.state !== 'created') return;
     this.state = 'running';
-    const { backend, logger, registry } = this.parts;
+    const { backend, logger } = this.parts;
     const { concurrency, pollInterval, queues } = this.settings;
-    this.slots = new Slots(concurrency, registry.all());
+    this.slots = new Slots(concurrency, await this.startHandlers());
+    if (this.isStopping()) return;
     if (isLeasingBackend(backend)) {
       this.loopLag.start();
       this.leases = this.createLeaseKeeper(backend);
     }
     await this.leases?.start();
     if (this.isStopping()) return;
+    if (isThreadBeatingBackend(backend)) {
+      this.heartbeat = this.createHeartbeat(backend);
+      this.heartbeat?.start();
+    }
     if (isCancellingBackend(backend)) {
       this.cancels = new CancelWatch(backend, this.id, this.slots, this.outages);
     }
@@ -202,87 +211,29 @@ export class Worker implements RunObserver {
       `Worker ${this.id} runs ${this.slots.capacities.size} handler(s), ${concurrency} task(s) at ` +
         `once, queues: ${queues?.join(', ') ?? 'all'}.`,
     );
-    const loops = [this.claimAndRun()];
-    if (this.mayClaimBeside()) loops.push(this.claimBeside());
-    this.loop = Promise.all(loops);
+    this.claimer = this.createClaimer();
+    this.claimer.start();
   }
 
-  /** Not where a handler has a limit, which two claims at a time could exceed together. */
-  private mayClaimBeside(): boolean {
-    const limits = [...this.slots.capacities.values()].map(({ free }) => free);
-    return (
-      this.parts.backend.parallelClaims > 1 &&
-      this.settings.concurrency >= MANY_SLOTS &&
-      limits.every((limit) => limit >= this.settings.concurrency)
+  /** With what each of them can take. @throws ConfigurationError when one cannot be isolated */
+  private async startHandlers(): Promise<Handler[]> {
+    const { isolation, registry } = this.parts;
+    const handlers = registry.all();
+    const isolated = handlers.filter((handler) => handler.isolate);
+    if (isolated.length === 0) return handlers;
+    if (!isolation) throw notIsolated(isolated[0]!);
+    await isolation.start(isolated);
+    const { threads } = isolation;
+    return handlers.map((handler) =>
+      handler.isolate
+        ? { ...handler, concurrency: Math.min(handler.concurrency, threads) }
+        : handler,
     );
   }
 
   /** Asked after an await, which the compiler takes for no change. */
   private isStopping(): boolean {
     return this.state !== 'running';
-  }
-
-  private async claimAndRun(): Promise<void> {
-    while (this.state === 'running') {
-      if (await this.claimOnce()) this.plenty.ring();
-      else await this.rest();
-    }
-    this.plenty.ring();
-  }
-
-  /** As long as there is plenty, a second claim is on its way while the first one's tasks run. */
-  private async claimBeside(): Promise<void> {
-    while (this.state === 'running') {
-      if (!(await this.claimOnce())) await this.plenty.wait(Infinity);
-    }
-  }
-
-  /** @returns whether as many tasks came as were asked for. */
-  private async claimOnce(): Promise<boolean> {
-    const free = this.slots.free - this.claiming;
-    const most = Math.min(free, largestClaim(this.settings.concurrency));
-    if (most <= 0) return false;
-    this.claiming += most;
-    const tasks = await this.reserve(most);
-    this.claiming -= most;
-    for (const task of tasks) this.runTask(task);
-    return tasks.length === most;
-  }
-
-  private async reserve(maxTasks: number): Promise<ReservedTask[]> {
-    try {
-      const request = { ...this.request(), maxTasks };
-      const tasks = await this.parts.backend.reserveTask(this.id, request);
-      this.outages.worked(CLAIM);
-      return tasks;
-    } catch (error) {
-      if (error instanceof LeaseLostError) await this.leases?.beat();
-      else await this.sitOut(error);
-      return [];
-    }
-  }
-
-  private request(): ReserveRequest {
-    return { queues: this.settings.queues, handlers: this.slots.capacities };
-  }
-
-  /** However long the poll interval: the end of an outage rings for nobody. */
-  private async sitOut(error: unknown): Promise<void> {
-    this.outages.failed(CLAIM, error);
-    const interval = Math.min(OUTAGE_INTERVAL, this.settings.pollInterval);
-    await sleep(interval * (0.5 + Math.random()), undefined, { ref: false });
-  }
-
-  private async rest(): Promise<void> {
-    const { backend } = this.parts;
-    const { pollInterval } = this.settings;
-    let until = pollInterval;
-    if (this.slots.free > 0 && isWakingBackend(backend)) {
-      const eta = await backend.nextEta(this.request()).catch(() => null);
-      if (eta !== null) until = Math.min(until, Math.max(1, eta - this.clock.now()));
-    }
-    await this.bell.wait(until);
-    void this.cancels?.checkEvery(pollInterval);
   }
 
   private runTask(reserved: ReservedTask): void {
@@ -293,22 +244,41 @@ export class Worker implements RunObserver {
       return;
     }
     const run = new TaskRun(reserved, handler, this.clock.now(), this.runParts);
-    this.slots.take(run);
-    void this.runner.run(run);
+    if (this.slots.take(run)) void this.runner.run(run);
+    else this.watchLine();
   }
 
   /**
-   * Frees the slot. The ring comes once per turn of the event loop, ahead of the commit that
-   * stores this turn's outcomes: the claim that follows then shares its transaction.
+   * Frees the slot, for the next in line at once. The ring comes once per turn of the event loop,
+   * ahead of the commit that stores this turn's outcomes: the claim that follows then shares its
+   * transaction.
    */
   ended(run: TaskRun): void {
-    this.slots.release(run);
+    const next = this.slots.release(run);
+    if (next) void this.runner.run(next);
+    this.claimer?.lookahead.noteEnd();
+    this.culprits.noteEnded(run);
     if (this.slotFreed) return;
     this.slotFreed = true;
     setImmediate(() => {
       this.slotFreed = false;
-      this.bell.ring();
+      this.claimer?.wake();
     });
+  }
+
+  /**
+   * Runs that were soon over may be followed by some that are not: when no slot has become free
+   * between two looks, others may take what waits in line.
+   */
+  private watchLine(freed = this.slots.freed): void {
+    this.lineTimer ??= setTimeout(() => {
+      this.lineTimer = undefined;
+      if (this.slots.freed === freed) {
+        for (const run of this.slots.dismiss()) void this.handBack(run.reserved);
+      } else if (this.slots.waiting > 0) {
+        this.watchLine();
+      }
+    }, LINE_INTERVAL).unref();
   }
 
   settled(): void {
@@ -322,6 +292,10 @@ export class Worker implements RunObserver {
       `Task ${name} ${id} was handed on while its handler ran; what lease ${lease} wanted to ` +
         `write was refused.`,
     );
+  }
+
+  computed(run: TaskRun, ms: number): void {
+    this.culprits.noteComputed(run, ms);
   }
 
   stuckChanged(): void {
@@ -342,7 +316,7 @@ export class Worker implements RunObserver {
   private onChange({ kind }: BackendChange): void {
     if (kind === 'settled') return;
     if (kind !== 'enqueued') void this.cancels?.check();
-    this.bell.ring();
+    this.claimer?.wake();
   }
 
   private async drain(): Promise<void> {
@@ -351,14 +325,19 @@ export class Worker implements RunObserver {
     const started = this.state !== 'created';
     await within(shutdownTimeout, this.starting);
     this.state = 'draining';
-    this.bell.ring();
+    const claimed = this.claimer?.stop();
+    for (const run of this.slots.dismiss()) void this.handBack(run.reserved);
     if (started) {
-      await this.allSettled(deadline - Math.min(LONGEST_ABORT, shutdownTimeout / 5));
+      const abortAt = deadline - Math.min(LONGEST_ABORT, shutdownTimeout / 5);
+      await within(abortAt - performance.now(), claimed);
+      await this.allSettled(abortAt);
       for (const run of this.slots.all()) run.abort(new WorkerShutdownError());
       await this.allSettled(deadline);
       await within(LAST_WRITES, this.giveBackWhatRuns());
       await within(LAST_WRITES, this.leases?.stop());
+      await within(LAST_WRITES, this.heartbeat?.stop());
     }
+    await this.parts.isolation?.stop();
     this.ticker.stop();
     this.loopLag.stop();
     this.stopListening?.();
@@ -369,7 +348,6 @@ export class Worker implements RunObserver {
 
   /** Resolves when every outcome is stored, or at the deadline. */
   private async allSettled(deadline: number): Promise<void> {
-    await within(deadline - performance.now(), this.loop);
     while (this.unsettled > 0 && performance.now() < deadline) {
       await this.idle.wait(deadline - performance.now());
     }
@@ -385,6 +363,21 @@ export class Worker implements RunObserver {
       return this.runner.conclude(run, { kind: 'threw', error: run.abortReason });
     });
     await Promise.all(ends);
+  }
+
+  private createClaimer(): Claimer {
+    const { slots, settings, clock, outages } = this;
+    return new Claimer({
+      backend: this.parts.backend,
+      workerId: this.id,
+      slots,
+      settings,
+      clock,
+      outages,
+      onTask: (task) => this.runTask(task),
+      onLeaseLost: async () => this.leases?.beat(),
+      onRest: () => void this.cancels?.checkEvery(settings.pollInterval),
+    });
   }
 
   private createLeaseKeeper(backend: LeasingBackend): LeaseKeeper {
@@ -407,6 +400,24 @@ export class Worker implements RunObserver {
     });
   }
 
+  private createHeartbeat(backend: ThreadBeatingBackend): HeartbeatThread | undefined {
+    const { lease, maxBlocked } = this.settings;
+    const beat = maxBlocked > 0 ? backend.threadBeat() : null;
+    if (!beat) return undefined;
+    const { logger } = this.parts;
+    const onBlocked = (ms: number, isKept: boolean) => this.wasBlocked(ms, isKept);
+    return new HeartbeatThread({ workerId: this.id, lease, maxBlocked, beat, logger, onBlocked });
+  }
+
+  private wasBlocked(ms: number, isKept: boolean): void {
+    this.parts.logger.warn(
+      `The event loop stood still for ${(ms / 1000).toFixed(1)} s` +
+        `${this.culprits.describe(ms, this.slots.all())}. ` +
+        `${isKept ? 'The heartbeat thread kept the lease. ' : ''}` +
+        `Give such work to a thread, or let go of the event loop now and then.`,
+    );
+  }
+
   private registration(): WorkerRegistration {
     const { host, pid, identity: processIdentity } = currentProcess();
     const { concurrency, queues = null } = this.settings;
@@ -423,14 +434,4 @@ export class Worker implements RunObserver {
       concurrency,
     };
   }
-}
-
-/**
- * With many slots the tasks come in two waves, so that one is claimed while the other runs and is
- * settled; and two workers share what there is.
- */
-function largestClaim(concurrency: number): number {
-  return concurrency < MANY_SLOTS
-    ? concurrency
-    : Math.min(MOST_PER_CLAIM, Math.ceil(concurrency / 2));
 }

@@ -17,6 +17,36 @@ export const bulkCases = {
     );
   },
 
+  'keeps what each task has of its own, and what all have in common': async (scene: Bulk) => {
+    const own = (n: number) => ({
+      name: `own-${n % 2}`,
+      queue: `queue-${n % 3}`,
+      priority: n,
+      eta: 1000 + n,
+      maxAttempts: n % 2 ? n : null,
+      timeout: n % 3 ? 100 + n : null,
+      backoff: n % 2 ? null : `{"type":"fixed","delay":${n}}`,
+      meta: n % 3 ? null : `{"n":"${n}"}`,
+      createdAt: 2000 + n,
+    });
+    const alike = newTask();
+    const bulks = [
+      [0, 1, 2, 3, 4].map((n) => newTask(own(n))),
+      [1, 2, 3].map((n) => newTask({ payload: `[${n}]` })),
+      [1, 2, 3].map((n) => newTask({ ...own(3), payload: `[${n}]` })),
+      [1, 2, 3].map((n) => newTask({ ...alike, ...own(4), id: `${alike.id}-${n}` })),
+    ];
+    for (const tasks of bulks) {
+      await scene.backend.enqueueTasks(tasks);
+      for (const task of tasks) {
+        const stored = await scene.backend.getTask(task.id);
+        for (const [field, value] of Object.entries(task)) {
+          same([field, stored?.[field as keyof typeof stored]], [field, value]);
+        }
+      }
+    }
+  },
+
   'stores all or none': async (scene: Bulk) => {
     const taken = await scene.enqueue({ payload: '["first"]' });
     for (const at of [0, 30, 59]) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../../core/backend.js';
 import type { CancellingBackend } from '../../core/capabilities/cancelling-backend.js';
 import type { CountingBackend } from '../../core/capabilities/counting-backend.js';
@@ -67,6 +68,16 @@ export const leaseCases = {
       return found.length >= ids.size ? true : undefined;
     });
     same(found.map((task) => task.id).sort(), [...ids].sort());
+  },
+
+  'leaves a silent worker alone when only those that are gone are asked for': async (
+    scene: Leasing,
+  ) => {
+    const { id } = await lost(scene);
+    await sleep(3 * SHORT.lease);
+    same(await scene.backend.rescueTasks(undefined, true), []);
+    matches(await scene.task(id), { status: 'running', workerId: WORKER });
+    assert.equal((await rescued(scene)).id, id);
   },
 
   'knows by renewing whether the registration holds': async ({ backend }: Leasing) => {

@@ -1,0 +1,59 @@
+import { RetryAfterError } from '../../core/retry-after.error.js';
+import { toStoredError } from '../../core/stored-error.js';
+import type { StoredError } from '../../core/result.js';
+import { DoNotRetryError } from '../../errors/do-not-retry.error.js';
+import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { TaskCancelledError } from '../../errors/task-cancelled.error.js';
+import { TaskTimeoutError } from '../../errors/task-timeout.error.js';
+import { WorkerShutdownError } from '../../errors/worker-shutdown.error.js';
+
+/** Those that mean something to the worker or to handlers by what they are. */
+const KINDS = {
+  DoNotRetryError,
+  RetryAfterError,
+  LeaseLostError,
+  TaskCancelledError,
+  TaskTimeoutError,
+  WorkerShutdownError,
+} as const;
+type Kind = keyof typeof KINDS;
+
+/** An error on its way between threads: cloning would make any error a plain one. */
+export interface CrossingError {
+  readonly kind: Kind | undefined;
+  readonly stored: StoredError;
+  /** Its own fields, as far as they are plain values. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** @param kind as what it arrives. @default what it is */
+export function packError(thrown: unknown, kind = kindOf(thrown)): CrossingError {
+  const entries = typeof thrown === 'object' && thrown !== null ? Object.entries(thrown) : [];
+  const fields = Object.fromEntries(entries.filter(([, value]) => isPlain(value)));
+  return { kind, stored: toStoredError(thrown), fields };
+}
+
+export function unpackError({ kind, stored, fields }: CrossingError): Error {
+  const error = new Error(stored.message);
+  if (kind) Object.setPrototypeOf(error, KINDS[kind].prototype as object);
+  const { name, stack, code } = stored;
+  const own = {
+    ...fields,
+    name,
+    stack: stack ?? `${name}: ${stored.message}`,
+    ...(code && { code }),
+  };
+  for (const [key, value] of Object.entries(own)) {
+    const enumerable = key in fields;
+    Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
+  }
+  return error;
+}
+
+function kindOf(thrown: unknown): Kind | undefined {
+  return (Object.keys(KINDS) as Kind[]).find((kind) => thrown instanceof KINDS[kind]);
+}
+
+function isPlain(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+}
