@@ -9,7 +9,8 @@ const worker = createWorker(backend, Number(concurrency), async () => {
   return { ok: true };
 });
 process.once('message', async () => {
-  const timer = setInterval(() => process.send(done), 20);
+  // What cannot be told any more, nobody waits for.
+  const timer = setInterval(() => process.send(done, () => undefined), 20);
   process.once('disconnect', async () => {
     clearInterval(timer);
     await worker.stop();

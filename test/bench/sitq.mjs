@@ -2,6 +2,8 @@ import { HandlerRegistry, TaskQueue, TypeOrmBackend, Worker } from 'nestjs-sitq'
 import { ARGS, NAME } from './payload.mjs';
 import { seconds } from './workspace.mjs';
 
+export { TaskQueue };
+
 const silent = { log() {}, warn() {}, debug() {}, error: console.error };
 
 /** @param store options of TypeOrmBackend */
@@ -11,7 +13,8 @@ export async function openBackend(store) {
   return backend;
 }
 
-export function createWorker(backend, concurrency, invoke) {
+/** @param lease of the worker, in ms. @default its own */
+export function createWorker(backend, concurrency, invoke, { attempts = 3, lease } = {}) {
   const registry = new HandlerRegistry();
   registry.add({
     name: NAME,
@@ -19,13 +22,13 @@ export function createWorker(backend, concurrency, invoke) {
     invoke,
     queue: 'default',
     priority: 0,
-    maxAttempts: 3,
+    maxAttempts: attempts,
     backoff: { type: 'fixed', delay: 0 },
     timeout: null,
     concurrency: Infinity,
     retryIf: undefined,
   });
-  return new Worker({ backend, registry, logger: silent, options: { concurrency } });
+  return new Worker({ backend, registry, logger: silent, options: { concurrency, lease } });
 }
 
 /** Tasks per second, so many calls awaited together. */
