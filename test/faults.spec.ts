@@ -1,13 +1,15 @@
 import { TaskFailedError, type TaskHandle, type WorkerStats } from 'nestjs-sitq';
 import { writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { findDamage, installAudit, readAudit } from './app/processes/audit.js';
+import { installAudit, readAudit } from './app/processes/audit.js';
 import type { Child } from './app/processes/child.js';
-import { recoveryTimes, violations, type History } from './app/processes/history.js';
+import { recoveryTimes, violations } from './app/processes/history.js';
 import type { Receipt } from './app/processes/protocol.js';
-import { seededRandom } from './app/processes/random.js';
-import { quantile, Scene, until } from './app/processes/scene.js';
+import { Scene, until } from './app/processes/scene.js';
 import { createStore, stores } from './app/stores.js';
+import { LEASE, POLL } from './torture/arena.js';
+import { producerDeath } from './torture/faults/producer-death.js';
+import { workerDeath } from './torture/faults/worker-death.js';
+import { torture } from './torture/torture.js';
 
 describe.each(stores())('on %s', (kind) => {
   let scene: Scene;
@@ -16,108 +18,23 @@ describe.each(stores())('on %s', (kind) => {
 
   describe('killed at random', () => {
     const SEED = 20251121;
-    const WORKERS = 4;
-    const KILLS = 25;
-    const WORKER_KILLS_PER_PRODUCER_KILL = 6;
-    const LEASE = 2000;
-    const POLL = 1000;
-    /**
-     * What the design allows, and the boot of a worker for the moments when none is up. One whose
-     * own signs of life came late looks after others a lease later: it may be the network's fault.
-     */
-    const LONGEST_RECOVERY = 2 * LEASE + LEASE / 3 + POLL + 2000;
+    /** What the design allows, and the boot of a worker for the moments when none is up. */
+    const LONGEST_RECOVERY = LEASE + LEASE / 3 + POLL + 2000;
 
-    test('no task is lost, invented or run without a reason', async () => {
-      const queue = await scene.queue();
-      const sql = await scene.connect();
-      await installAudit(sql);
-      const random = seededRandom(SEED);
-      const kills: { pid: number; at: number }[] = [];
-      const kill = (child: Child) => {
-        kills.push({ pid: child.pid, at: Date.now() });
-        child.kill('SIGKILL');
-      };
-      const deaths = { count: 0, repeated: 0, stored: 0 };
-      /** In turns: at some moment about the commit, and between the commit and the last answer. */
-      const killAmidEnqueues = async (producer: Child) => {
-        const told = deaths.count++ % 2 === 0 ? undefined : Math.floor(random() * 100);
-        producer.ask('burst', { size: 200, told }).catch(() => undefined); // never answered
-        await producer.said('burst');
-        if (told === undefined) await sleep(random() * 5);
-        else await producer.exit;
-        kill(producer);
-      };
-      const up = new Set<Child>();
-      let started = 0;
-      const startWorker = async () => {
-        const options = { concurrency: 6, lease: LEASE, pollInterval: POLL };
-        const worker = scene.worker(`worker-${(started += 1)}`, options);
-        up.add(await worker.ready());
-      };
-      const startProducer = async (name: string) => {
-        const producer = await scene.producer(name, SEED + kills.length).ready();
-        const { repeated, stored } = await producer.ask<typeof deaths>('produce');
-        deaths.repeated += repeated;
-        deaths.stored += stored;
-        return producer;
-      };
-
-      const steady = await startProducer('steady');
-      let mortal = await startProducer('mortal');
-      const starting = Array.from({ length: WORKERS }, startWorker);
-      await Promise.all(starting);
-      for (let n = 1; n <= KILLS; n += 1) {
-        await sleep(150 + random() * 500); // a random moment, which nothing announces
-        await until(() => up.size > 0);
-        const victim = [...up][Math.floor(random() * up.size)]!;
-        up.delete(victim);
-        kill(victim);
-        starting.push(startWorker());
-        if (n % WORKER_KILLS_PER_PRODUCER_KILL === 0) {
-          await killAmidEnqueues(mortal);
-          mortal = await startProducer('mortal');
-        }
-      }
-      await Promise.all([...starting, steady.ask('stop'), mortal.ask('stop')]);
-
-      const journal = scene.readJournal();
-      const acknowledged = new Set(
-        journal.filter(({ step }) => step === 'ok').map(({ task }) => task),
-      );
-      await Promise.all([...acknowledged].map((id) => queue.getResult(id, { timeout: '30s' })));
-      const history = { journal, ledger: scene.readLedger(), kills, ...(await readAudit(sql)) };
-      report(history, deaths);
-      expect(violations(history)).toEqual([]);
-      expect(quantile(recoveryTimes(history), 0.99)).toBeLessThan(LONGEST_RECOVERY);
-      expect(deaths.stored).toBeGreaterThan(0);
-      expect(kills.length).toBeGreaterThanOrEqual(25);
-      expect(acknowledged.size).toBeGreaterThan(1000);
-      expect(await findDamage(sql)).toEqual([]);
+    test('workers lose, invent and repeat no task without a reason', async () => {
+      const verdict = await torture(workerDeath, kind, { seed: SEED, cycles: 25, time: 90_000 });
+      console.log(verdict);
+      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles: 25 });
+      expect(verdict.tasks).toBeGreaterThan(500);
+      expect(verdict.recovery!.p99).toBeLessThan(LONGEST_RECOVERY);
     }, 120_000);
 
-    function report(history: History, deaths: { repeated: number; stored: number }): void {
-      const { journal, kills, ledger, tasks } = history;
-      const recovery = recoveryTimes(history);
-      const count = (step: string) => ledger.filter((entry) => entry.step === step).length;
-      console.log(kind, {
-        kills: kills.length,
-        tasks: tasks.length,
-        lost: violations(history).filter((violation) => violation.startsWith('I1')).length,
-        enqueuedTwice: journal.filter(({ step }) => step === 'invoke').length - tasks.length,
-        repeatedAfterDeath: deaths.repeated,
-        ofTheseStored: deaths.stored,
-        runs: count('start'),
-        runsInterrupted: count('start') - count('end'),
-        runsFinishedTwice:
-          count('end') - tasks.filter(({ status }) => status === 'completed').length,
-        tasksRescued: recovery.length,
-        recovery: {
-          p50: quantile(recovery, 0.5),
-          p99: quantile(recovery, 0.99),
-          max: Math.max(...recovery),
-        },
-      });
-    }
+    test('producers repeat what was stored already, and it stays one task', async () => {
+      const verdict = await torture(producerDeath, kind, { seed: SEED, cycles: 4, time: 90_000 });
+      console.log(verdict);
+      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles: 4 });
+      expect(verdict.figures['of these stored before']).toBeGreaterThan(0);
+    }, 120_000);
   });
 
   describe('stopped for longer than the lease', () => {
@@ -183,10 +100,25 @@ describe.each(stores())('on %s', (kind) => {
     const failure = poison.result({ timeout: '10s' });
     await expect(failure).rejects.toThrow(TaskFailedError);
     await expect(failure).rejects.toMatchObject({ errorName: 'WorkerLostError' });
+    const { error } = (await queue.getResult(poison.id))!;
+    const [, first, second] = /^Worker (\S+) died .* 1\. Worker (\S+) died .* 2\.$/.exec(error!)!;
+    expect(first).not.toBe(second);
     expect(await queue.getTask(poison.id)).toMatchObject({ status: 'failed', attempt: 2 });
     expect(scene.readLedger().filter(({ task }) => task === poison.id)).toHaveLength(2);
     expect(await healthy.result({ timeout: '10s' })).toMatchObject({ worker: 'third', attempt: 1 });
     expect(third.alive).toBe(true);
+  });
+
+  test('a worker that cannot claim for a while stays, and claims again', async () => {
+    const queue = await scene.queue();
+    const worker = await scene.worker('worker', { pollInterval: 100 }).ready();
+    const sql = await scene.connect();
+    const rename = (from: string, to: string) => sql.run(`ALTER TABLE ${from} RENAME TO ${to}`);
+    await rename('sitq_task', 'elsewhere');
+    await until(() => worker.output.includes('cannot claim tasks'));
+    await rename('elsewhere', 'sitq_task');
+    const task = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
+    expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'worker' });
   });
 
   test('a worker that is started again takes over at once, however long the lease', async () => {

@@ -328,13 +328,13 @@ describe('enqueueMany', () => {
     }
   });
 
-  test('draws from a generator only as far as the chunk at hand', async () => {
+  test('draws from a generator only one chunk ahead of the one at hand', async () => {
     const queue = await idleQueue();
     let drawn = 0;
     let stored = 0;
     function* houses(): Generator<[number]> {
       for (; drawn < 95; drawn += 1) {
-        expect(drawn - stored).toBeLessThan(10);
+        expect(drawn - stored).toBeLessThan(20);
         yield [drawn];
       }
     }
@@ -353,6 +353,38 @@ describe('enqueueMany', () => {
     }
     expect(await queue.enqueueMany(Letters, 'send', houses(), { chunkSize: 10 })).toBe(25);
     expect((await queue.counts()).queued).toBe(25);
+  });
+
+  test('stores a chunk whenever the next one comes', async () => {
+    const queue = await idleQueue();
+    const stored = new Gate();
+    async function* houses(): AsyncGenerator<[number]> {
+      yield [1];
+      await stored.opened;
+      yield [2];
+    }
+    const onChunk = () => stored.open();
+    expect(await queue.enqueueMany('send', houses(), { chunkSize: 1, onChunk })).toBe(2);
+  });
+
+  test('tells at once that a chunk was refused, whatever comes next', async () => {
+    const queue = await idleQueue();
+    await queue.enqueue('send', ['taken'], { id: '0' });
+    const nothing = new Gate();
+    async function* silent(): AsyncGenerator<[number]> {
+      yield [0];
+      await nothing.opened;
+    }
+    function* broken(): Generator<[number]> {
+      yield [0];
+      throw new Error('no more houses');
+    }
+    const options = { chunkSize: 1, id: (_: unknown, i: number) => String(i) };
+    for (const houses of [silent(), broken()]) {
+      const enqueued = queue.enqueueMany('send', houses, options);
+      await expect(enqueued).rejects.toMatchObject({ name: 'ValidationError', option: 'id' });
+    }
+    nothing.open();
   });
 
   test('takes nothing at all', async () => {

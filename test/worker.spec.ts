@@ -21,6 +21,7 @@ import {
 } from 'nestjs-sitq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { from, NEVER, Observable, of, throwError } from 'rxjs';
+import { openSqlite } from './app/databases/sql.js';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { eventually } from './app/eventually.js';
 import { FailingBackend } from './app/failing.backend.js';
@@ -714,6 +715,82 @@ describe('concurrency', () => {
   });
 });
 
+describe('tasks claimed ahead', () => {
+  const SLOTS = 50;
+  const SLOW = `SELECT id FROM sitq_task WHERE status = 'running' AND payload = '[true]'`;
+  const GIVEN_BACK = `SELECT id FROM sitq_task WHERE status = 'queued' AND lease > 0 AND attempt = 0`;
+
+  /** A worker that had thousands of tasks which are soon over, and now has some that are not. */
+  async function amidSlowOnes() {
+    const gate = new Gate();
+    const started = new Set<string>();
+    let running = 0;
+    let most = 0;
+    const Work = handlerOf(async (run, isSlow: never) => {
+      most = Math.max(most, (running += 1));
+      if (isSlow) {
+        started.add(run.task.id);
+        await gate.opened;
+      } else {
+        await sleep(1);
+      }
+      running -= 1;
+    });
+    const database = tempFile();
+    const { queue } = await startApp([Work], { database, worker: false });
+    await queue.enqueueMany('Work.do', [
+      ...Array.from({ length: 3000 }, () => [false]),
+      ...Array.from({ length: 200 }, () => [true]),
+    ]);
+    const sql = openSqlite(database);
+    closing.push(
+      () => gate.open(),
+      () => sql.close(),
+    );
+    const app = await startApp([Work], { database, worker: { concurrency: SLOTS } });
+    await eventually(async () => started.size === SLOTS);
+    const ids = async (text: string) => (await sql.query<{ id: string }>(text)).map(({ id }) => id);
+    const inLine = (await ids(SLOW)).filter((id) => !started.has(id));
+    return { app, gate, ids, inLine, most: () => most, queue, started };
+  }
+
+  const closing: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
+  test('never take more than the slots, and are left to others when these do not become free', async () => {
+    const { gate, ids, inLine, most, queue, started } = await amidSlowOnes();
+    expect(inLine.length).toBeGreaterThan(0);
+    await eventually(async () => (await queue.counts()).running === SLOTS);
+    expect(await ids(GIVEN_BACK)).toEqual(expect.arrayContaining(inLine));
+    expect(started.size).toBe(SLOTS);
+    gate.open();
+    await eventually(async () => (await queue.counts()).completed === 3200);
+    expect(most()).toBe(SLOTS);
+  });
+
+  test('never begin when they are cancelled', async () => {
+    const { gate, inLine, queue, started } = await amidSlowOnes();
+    const [id] = inLine;
+    await queue.cancel(id!);
+    await eventually(async () => (await queue.getResult(id!))?.status === 'cancelled');
+    gate.open();
+    await eventually(async () => (await queue.counts()).completed === 3199);
+    expect(started).not.toContain(id);
+  });
+
+  test('go back with their attempt when the worker stops', async () => {
+    const { app, gate, ids, inLine, queue } = await amidSlowOnes();
+    const stopping = app.close();
+    await eventually(async () => app.worker.stats()?.state === 'draining');
+    gate.open();
+    await stopping;
+    expect(await queue.counts()).toMatchObject({ running: 0, completed: 3000 + SLOTS });
+    expect(await ids(GIVEN_BACK)).toEqual(expect.arrayContaining(inLine));
+  });
+});
+
 describe('progress and log', () => {
   test('are kept with the task while it runs and after', async () => {
     const gate = new Gate();
@@ -1226,7 +1303,8 @@ describe('a lost lease', () => {
     backend.renewWorker = (...args) =>
       renew(...args).finally(() => void (renewedAt ??= blocked ? performance.now() : undefined));
     backend.rescueTasks = (...args) => {
-      if (blocked) swept.open(performance.now());
+      const [, onlyGone] = args;
+      if (blocked && !onlyGone) swept.open(performance.now());
       return rescue(...args);
     };
     const { work, queue, worker } = await appWith(

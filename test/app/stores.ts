@@ -14,8 +14,11 @@ const SUPPORTED: ReadonlySet<StoreKind> = new Set<StoreKind>([
 ]);
 
 /** For `SitqModule.forRoot`, `TypeOrmBackend` and child processes; plain JSON. */
-export type StoreOptions =
-  { readonly database: string } | { readonly type: ServerKind; readonly url: string };
+export type StoreOptions = (
+  { readonly database: string } | { readonly type: ServerKind; readonly url: string }
+) & {
+  readonly durability?: 'full' | 'relaxed';
+};
 
 /** An empty place for tasks, of its own. */
 export interface Store {
@@ -35,11 +38,16 @@ export function stores(): StoreKind[] {
 export async function createStore(kind: StoreKind = 'sqlite'): Promise<Store> {
   if (kind !== 'sqlite') return createDatabase(kind);
   const folder = mkdtempSync(join(tmpdir(), 'sitq-'));
-  const database = join(folder, 'tasks.sqlite');
+  const drop = async () => rmSync(folder, { recursive: true, force: true });
+  return { ...createSqliteAt(join(folder, 'tasks.sqlite')), drop };
+}
+
+/** In this file, which stays. */
+export function createSqliteAt(database: string): Store {
   return {
-    kind,
+    kind: 'sqlite',
     options: { database },
     sql: async () => openSqlite(database),
-    drop: async () => rmSync(folder, { recursive: true, force: true }),
+    drop: async () => undefined,
   };
 }

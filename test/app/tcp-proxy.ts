@@ -16,6 +16,8 @@ interface Weather {
   frozen: Gate | undefined;
   /** Only connections that have sent this are frozen; the empty text is sent by all. */
   frozenText: string;
+  /** Opens when something has come that does not pass. */
+  held: Gate;
   /** Connections that end at a request; each happens once. */
   readonly cuts: Set<Cut>;
 }
@@ -34,6 +36,7 @@ export class TcpProxy {
     repliesPass: true,
     frozen: undefined,
     frozenText: '',
+    held: new Gate(),
     cuts: new Set(),
   };
   private readonly links = new Set<Link>();
@@ -80,6 +83,12 @@ export class TcpProxy {
   freeze(text = ''): void {
     this.weather.frozen ??= new Gate();
     this.weather.frozenText = text;
+    this.weather.held = new Gate();
+  }
+
+  /** Resolves when something is held back by {@link freeze}: somebody waits for a reply. */
+  get held(): Promise<void> {
+    return this.weather.held.opened;
   }
 
   /** Lets pass what was held back, in order. */
@@ -219,7 +228,10 @@ class Lane {
   private async inTurn(last: Promise<void>, due: number, action: () => void): Promise<void> {
     await last;
     if (due > Date.now()) await sleep(due - Date.now());
-    for (let frozen = this.frozen(); frozen; frozen = this.frozen()) await frozen.opened;
+    for (let frozen = this.frozen(); frozen; frozen = this.frozen()) {
+      this.weather.held.open();
+      await frozen.opened;
+    }
     action();
   }
 }

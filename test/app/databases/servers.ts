@@ -4,6 +4,7 @@ import { kindOfVersion, type ServerKind } from './kinds.js';
 import { startMariadb } from './mariadb-server.js';
 import { OwnServer } from './own-server.js';
 import { startPostgres } from './postgres-server.js';
+import { findPgbouncer } from './pgbouncer.js';
 import { connect } from './sql.js';
 
 /** URLs of the servers that a run has, by kind. */
@@ -14,6 +15,8 @@ const VARIABLE = 'SITQ_TEST_SERVERS';
 const HOW_TO_TEST_MYSQL =
   'Install mariadbd (Debian: mariadb-server), or set ' +
   'SITQ_TEST_MYSQL_URL=mysql://user:password@host:port/ to a server that lets create databases.';
+
+const HOW_TO_TEST_PGBOUNCER = 'Install it (Debian: pgbouncer).';
 
 /** The kinds of server that this run has. */
 export function serverKinds(): ServerKind[] {
@@ -49,8 +52,13 @@ export async function findServers(): Promise<void> {
 export async function leaveServers(): Promise<void> {
   await Promise.all(started.splice(0).map((server) => server.close()));
   const { mysql, mariadb } = servers();
-  if (mysql || mariadb) return;
-  process.stderr.write(`\nMySQL and MariaDB were NOT tested: ${missing}. ${HOW_TO_TEST_MYSQL}\n`);
+  if (!mysql && !mariadb)
+    say(`MySQL and MariaDB were NOT tested: ${missing}. ${HOW_TO_TEST_MYSQL}`);
+  if (!findPgbouncer()) say(`pgbouncer was NOT tested. ${HOW_TO_TEST_PGBOUNCER}`);
+}
+
+function say(line: string): void {
+  process.stderr.write(`\n${line}\n`);
 }
 
 async function findPostgres(): Promise<Servers> {

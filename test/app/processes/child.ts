@@ -2,8 +2,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Answer, ChildEvent, LedgerEntry, ProducerConfig, WorkerConfig } from './protocol.js';
 
-/** Where `test/global-setup.mjs` puts the compiled processes. */
-const COMPILED = new URL('../../../build/test/test/app/processes/', import.meta.url);
+/** The compiled processes: beside this file, unless it is not compiled itself. */
+const COMPILED = new URL(
+  import.meta.url.endsWith('.ts') ? '../../../build/test/test/app/processes/' : './',
+  import.meta.url,
+);
 
 /** How a process ended. */
 export interface Exit {
@@ -40,6 +43,11 @@ export class Child<C extends { readonly name: string } = { readonly name: string
     return new Child('payments', config);
   }
 
+  /** Runs `IsolatedTasks`. */
+  static isolated(config: WorkerConfig): Child<WorkerConfig> {
+    return new Child('isolated', config);
+  }
+
   /** An application with a transaction host, to be booted by `ask('boot', ...)`. */
   static cls(name: string): Child {
     return new Child('cls', { name });
@@ -53,7 +61,7 @@ export class Child<C extends { readonly name: string } = { readonly name: string
   }
 
   private constructor(
-    kind: 'worker' | 'producer' | 'payments' | 'cls',
+    kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'cls',
     readonly config: C,
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));

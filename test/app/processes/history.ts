@@ -117,7 +117,8 @@ function checkLeases({ changes, runs }: Life, { departures, kills }: History, sa
   if (!rises(claims.map(({ lease }) => lease)))
     say('I3 was claimed with a lease that does not rise');
   if (claims.some(({ from }) => from !== 'queued')) say('I3 was claimed while it was not queued');
-  const starts = runs.filter(({ step }) => step === 'start');
+  // One whose lease was lost before it could look at it.
+  const starts = runs.filter(({ step, lease }) => step === 'start' && lease > 0);
   if (!rises(starts.map(({ lease }) => lease))) say('I3 was run with a lease that does not rise');
   for (const { lease } of starts) {
     if (!claims.some((claim) => claim.lease === lease))
@@ -152,7 +153,8 @@ function checkResult({ final, changes, runs }: Life, say: Say): void {
 function checkRuns({ final, changes, runs }: Life, say: Say): void {
   const { status, attempt, maxAttempts, error } = final;
   const starts = runs.filter(({ step }) => step === 'start').length;
-  const claims = changes.filter(({ to }) => to === 'running').length;
+  const returns = changes.filter(isGivenBack);
+  const claims = changes.filter(({ to }) => to === 'running').length - returns.length;
   const losses = changes.filter(isLoss).length;
   const most = maxAttempts ?? 0;
   if (starts > most || claims > most || attempt > most) {
@@ -161,11 +163,21 @@ function checkRuns({ final, changes, runs }: Life, say: Say): void {
   if (status === 'failed' && (error !== WORKER_LOST || attempt !== maxAttempts)) {
     say(`I6 failed with ${error} after attempt ${attempt} of ${maxAttempts}`);
   }
+  for (const { lease } of returns) {
+    if (runs.some((run) => run.step === 'start' && run.lease === lease)) {
+      say(`I7 was given back by lease ${lease} after its handler had begun`);
+    }
+  }
   if (losses === 0 && (starts !== 1 || claims !== 1))
     say(`I7 lost no worker and ran ${starts} times`);
   else if (claims - losses !== (status === 'completed' ? 1 : 0)) {
     say(`I7 lost ${losses} workers and was claimed ${claims} times`);
   }
+}
+
+/** Whether a worker gave the task back, with its attempt. */
+function isGivenBack({ from, to, error }: TaskChange): boolean {
+  return from === 'running' && to === 'queued' && error === null;
 }
 
 /** Whether a change took the task from a worker that died or lost its lease. */

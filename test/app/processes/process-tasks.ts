@@ -41,6 +41,26 @@ export class ProcessTasks {
     });
   }
 
+  /** Blocks the event loop from its first moment on until the file is there. */
+  @Task()
+  compute(file: string): Receipt {
+    const { task, attempt } = this.run;
+    const receipt = { task: task.id, attempt, lease: attempt, worker: this.config.name };
+    this.record({ ...receipt, step: 'start', at: Date.now() });
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    while (!existsSync(file)) Atomics.wait(pause, 0, 0, 5);
+    return receipt;
+  }
+
+  /** Computes for so many milliseconds, and lets nothing else happen meanwhile. */
+  @Task()
+  spin(ms: number): Promise<Receipt> {
+    return this.recorded(() => {
+      const end = Date.now() + ms;
+      while (Date.now() < end);
+    });
+  }
+
   /** Takes its process down. */
   @Task({ attempts: 2, backoff: 0 })
   poison(): Promise<Receipt> {

@@ -18,6 +18,13 @@ const app = await NestFactory.createApplicationContext(
 );
 const queue = app.get(TaskQueue);
 
+/** A task and who is to handle it. */
+interface Call {
+  readonly task: string;
+  readonly handler: string;
+  readonly args: readonly unknown[];
+}
+
 let next = 0;
 /** How many more acknowledgements it lives to write down. */
 let acknowledgements = Infinity;
@@ -25,13 +32,16 @@ const stopped = new AbortController();
 let production = Promise.resolve();
 
 /** Enqueues task number `n`; the same call every time it is repeated. */
-async function enqueue(n: number, ms = n % LONGEST): Promise<void> {
-  const task = `${name}-${n}`;
+function enqueue(n: number, ms = n % LONGEST): Promise<void> {
+  return call({ task: `${name}-${n}`, handler: 'work', args: [ms] });
+}
+
+async function call({ task, handler, args }: Call): Promise<void> {
   const note = (step: JournalEntry['step'], error?: string) =>
     append(journal, { step, task, at: Date.now(), error } satisfies JournalEntry);
   note('invoke');
   try {
-    await queue.enqueue('ProcessTasks.work', [ms], { id: task });
+    await queue.enqueue(`ProcessTasks.${handler}`, args, { id: task });
     if ((acknowledgements -= 1) < 0) process.kill(process.pid, 'SIGKILL');
     note('ok');
   } catch (error) {
@@ -63,6 +73,7 @@ function toldBefore(): Map<string, boolean> {
 }
 
 answer({
+  call,
   /** Repeats the calls of which an earlier start of it saw no end, then enqueues without end. */
   produce: async () => {
     const told = toldBefore();

@@ -46,10 +46,15 @@ export class Scene {
     return this.keep(Child.payments({ name, store, ledger, worker }));
   }
 
+  /** Starts a process with isolated handlers. */
+  isolated(name: string, worker?: WorkerOptions): Child<WorkerConfig> {
+    const { options: store, ledger } = this;
+    return this.keep(Child.isolated({ name, store, ledger, worker }));
+  }
+
   /** Starts a producer process. */
-  producer(name: string, seed = 1): Child<ProducerConfig> {
-    const { options: store, journal } = this;
-    return this.keep(Child.producer({ name, store, journal, seed }));
+  producer(name: string, seed = 1, store = this.options): Child<ProducerConfig> {
+    return this.keep(Child.producer({ name, store, journal: this.journal, seed }));
   }
 
   /** An application in this process; it only enqueues unless the options say otherwise. */

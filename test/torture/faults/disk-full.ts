@@ -1,0 +1,52 @@
+import { appendFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { quantile, until } from '../../app/processes/scene.js';
+import { createSqliteAt } from '../../app/stores.js';
+import type { Fault } from '../fault.js';
+import { LoopDisk } from '../loop-disk.js';
+
+const BLOCK = Buffer.alloc(64 * 1024);
+
+/** The disk fills up, stays full for two seconds, and has room again. */
+export const diskFull: Fault = {
+  name: 'disk-full',
+  title: 'the disk is full for 2 s',
+  kinds: ['sqlite'],
+  missing: () => LoopDisk.missing(),
+  async play(arena) {
+    const disk = new LoopDisk(128);
+    arena.afterwards(() => disk.close());
+    await arena.open({}, createSqliteAt(join(disk.path, 'tasks.sqlite')));
+    const ballast = join(disk.path, 'ballast');
+    const resumed: number[] = [];
+    let refused = 0;
+    await arena.cycles(async () => {
+      await arena.pass(300, 800);
+      const fullAt = Date.now();
+      fill(ballast);
+      await sleep(2000);
+      rmSync(ballast);
+      const freeAt = Date.now();
+      const acknowledged = () => told().find(({ at, step }) => step === 'ok' && at > freeAt);
+      await until(() => acknowledged() !== undefined);
+      resumed.push(acknowledged()!.at - freeAt);
+      refused += told().filter(({ at, step }) => step === 'fail' && at > fullAt).length;
+    });
+    return { 'enqueues refused': refused, 'works again p99 ms': quantile(resumed, 0.99) };
+
+    function told() {
+      return arena.scene.readJournal();
+    }
+  },
+};
+
+function fill(file: string): void {
+  for (const block of [BLOCK, BLOCK.subarray(0, 512)]) {
+    try {
+      for (;;) appendFileSync(file, block);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}

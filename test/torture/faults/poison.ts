@@ -1,0 +1,36 @@
+import type { Child } from '../../app/processes/child.js';
+import type { Arena } from '../arena.js';
+import { EVERYWHERE, type Fault } from '../fault.js';
+
+/** A task takes its process down at each of its attempts, of which it has two. */
+export const poison: Fault = {
+  name: 'poison',
+  title: 'a task that ends its process by abort, then by kill -9',
+  kinds: EVERYWHERE,
+  async play(arena) {
+    await arena.open({ worker: { concurrency: 2 } });
+    let crashes = 0;
+    await arena.cycles(async (n) => {
+      const task = `poison-${n}`;
+      const before = [...arena.up];
+      await arena.producer().ask('call', { task, handler: 'poison', args: [] });
+      const result = await arena.queue.getResult(task, { timeout: '60s' });
+      if (result?.status !== 'failed') throw new Error(`${task} ended as ${result?.status}`);
+      const dead = before.filter((worker) => !worker.alive);
+      crashes += dead.length;
+      for (const worker of dead) {
+        const at = startOf(arena, task, worker);
+        if (at !== undefined) arena.noteDeath(worker, at); // else it is a crash of another kind
+        arena.up.delete(worker);
+      }
+      await Promise.all(dead.map(() => arena.startWorker()));
+    });
+    return { 'crashes per task': crashes / Math.max(1, arena.done) };
+  },
+};
+
+/** When this worker began to run it, which was its end. */
+function startOf(arena: Arena, task: string, { config }: Child): number | undefined {
+  const entries = arena.scene.readLedger();
+  return entries.find((entry) => entry.task === task && entry.worker === config.name)?.at;
+}

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** EXT4_IOC_SHUTDOWN, and its flag that leaves the journal as it is on the disk. */
+const SHUTDOWN = 0x8004587d;
+const NO_LOG_FLUSH = 2;
+const IOCTL = `open(FILE, '<', $ARGV[0]) or die $!;
+  my $flags = pack('L', ${NO_LOG_FLUSH});
+  ioctl(FILE, ${SHUTDOWN}, $flags) or die $!`;
+const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'perl'];
+
+/** A disk in a file, whose power can be cut. */
+export class LoopDisk {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'sitq-disk-'));
+  private readonly image = join(this.folder, 'image');
+  /** Where it is mounted. */
+  readonly path = join(this.folder, 'disk');
+
+  /** Why there can be none here, if so. */
+  static missing(): string | undefined {
+    if (process.getuid?.() !== 0) return 'it needs root, for a loop device';
+    const tool = TOOLS.find((name) => !succeeds('sh', ['-c', `command -v ${name}`]));
+    if (tool !== undefined) return `it needs ${tool}`;
+    try {
+      new LoopDisk(8).close();
+      return undefined;
+    } catch (error) {
+      return `no loop device can be mounted: ${String(error)}`;
+    }
+  }
+
+  constructor(megabytes: number) {
+    mkdirSync(this.path);
+    run('truncate', '-s', `${megabytes}M`, this.image);
+    run('mkfs.ext4', '-q', '-F', this.image);
+    this.mount();
+  }
+
+  /** From now on nothing reaches the disk any more, and whatever was not synced is lost. */
+  cutPower(): void {
+    const file = join(this.path, 'power');
+    writeFileSync(file, '');
+    run('perl', '-e', IOCTL, file);
+  }
+
+  /** Mounts it anew. Nobody may have a file on it open. */
+  restart(): void {
+    run('umount', this.path);
+    this.mount();
+  }
+
+  close(): void {
+    succeeds('umount', ['-l', this.path]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private mount(): void {
+    run('mount', '-o', 'loop,noatime', this.image, this.path);
+  }
+}
+
+function run(command: string, ...args: string[]): void {
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+function succeeds(command: string, args: string[]): boolean {
+  try {
+    run(command, ...args);
+    return true;
+  } catch {
+    return false;
+  }
+}
