@@ -320,6 +320,8 @@ function taskRow(id: string): string {
 
 /** How many sessions wait for a lock. */
 async function waiting(sql: Sql): Promise<number> {
+  // InnoDB shows what it showed last, to everybody, until nobody has looked for 100 ms.
+  if (sql.kind !== 'postgres') await sleep(300);
   const [row] = await sql.query<{ waiting: number }>(
     sql.kind === 'postgres'
       ? `SELECT count(*) AS waiting FROM pg_stat_activity
