@@ -7,6 +7,7 @@ import { findDamage, installAudit, readAudit } from '../app/processes/audit.js';
 import type { Child } from '../app/processes/child.js';
 import type { History, Kill } from '../app/processes/history.js';
 import { seededRandom } from '../app/processes/random.js';
+import type { WorkerConfig } from '../app/processes/protocol.js';
 import { Scene, until } from '../app/processes/scene.js';
 import { createStore, type Store } from '../app/stores.js';
 
@@ -28,6 +29,8 @@ export interface Load {
   readonly worker?: WorkerOptions;
   /** How the processes reach the store, where that is not the direct way. */
   readonly through?: Store['options'];
+  /** More environment for a worker of this name. */
+  readonly env?: (name: string) => Record<string, string>;
 }
 
 /** What was left when all was over. */
@@ -115,6 +118,11 @@ export class Arena {
     }
   }
 
+  /** Every producer and worker that is up or on its way. */
+  get living(): Child[] {
+    return this.children.filter((child) => child.alive);
+  }
+
   /** A number of this range. */
   between(least: number, most: number): number {
     return least + this.random() * (most - least);
@@ -137,11 +145,12 @@ export class Arena {
   }
 
   /** Resolves when it works. */
-  async startWorker(): Promise<Child> {
+  async startWorker(more: Partial<WorkerConfig> = {}): Promise<Child> {
     const { scene, load } = this.stage;
     const options = { concurrency: CONCURRENCY, lease: LEASE, pollInterval: POLL, ...load.worker };
     const name = `worker-${(this.workers += 1)}`;
-    const worker = scene.worker(name, options, load.through && { store: load.through });
+    const store = load.through ?? scene.options;
+    const worker = scene.worker(name, options, { store, env: load.env?.(name), ...more });
     this.children.push(worker);
     const ready = worker.ready().then(() => this.up.add(worker));
     this.starting.add(ready);
@@ -188,7 +197,7 @@ export class Arena {
   /** Kills every process, and closes what this one has open. */
   async killAll(): Promise<void> {
     await Promise.all(this.starting);
-    const living = this.children.filter((child) => child.alive);
+    const { living } = this;
     for (const child of living) this.kill(child);
     await Promise.all(living.map((child) => child.exit));
     await this.stage.app.close();

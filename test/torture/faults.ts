@@ -1,18 +1,24 @@
 import type { Fault } from './fault.js';
 import { blocked } from './faults/blocked.js';
+import { clock } from './faults/clock.js';
 import { deadlocks } from './faults/deadlocks.js';
 import { deaf } from './faults/deaf.js';
 import { diskFull } from './faults/disk-full.js';
+import { ioErrors } from './faults/io-errors.js';
 import { lockHolder } from './faults/lock-holder.js';
 import { network } from './faults/network.js';
 import { pause } from './faults/pause.js';
 import { poison } from './faults/poison.js';
 import { powerCut } from './faults/power-cut.js';
 import { producerDeath } from './faults/producer-death.js';
+import { readOnly } from './faults/read-only.js';
+import { release } from './faults/release.js';
 import { restart } from './faults/restart.js';
 import { rollback } from './faults/rollback.js';
+import { serverPowerCut } from './faults/server-power-cut.js';
 import { sessions } from './faults/sessions.js';
 import { shutdown } from './faults/shutdown.js';
+import { starvation } from './faults/starvation.js';
 import { wal } from './faults/wal.js';
 import { workerDeath } from './faults/worker-death.js';
 
@@ -33,5 +39,11 @@ export const FAULTS: readonly Fault[] = [
   deaf,
   wal,
   powerCut,
+  serverPowerCut,
   diskFull,
+  ioErrors,
+  readOnly,
+  clock,
+  release,
+  starvation,
 ];

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { until } from '../app/processes/scene.js';
 
 /** EXT4_IOC_SHUTDOWN, and its flag that leaves the journal as it is on the disk. */
 const SHUTDOWN = 0x8004587d;
@@ -9,7 +10,7 @@ const NO_LOG_FLUSH = 2;
 const IOCTL = `open(FILE, '<', $ARGV[0]) or die $!;
   my $flags = pack('L', ${NO_LOG_FLUSH});
   ioctl(FILE, ${SHUTDOWN}, $flags) or die $!`;
-const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'perl'];
+const TOOLS = ['mkfs.ext4', 'e2fsck', 'mount', 'umount', 'findmnt', 'perl'];
 
 /** A disk in a file, whose power can be cut. */
 export class LoopDisk {
@@ -33,6 +34,7 @@ export class LoopDisk {
 
   constructor(megabytes: number) {
     mkdirSync(this.path);
+    chmodSync(this.folder, 0o755); // servers run as somebody else
     run('truncate', '-s', `${megabytes}M`, this.image);
     run('mkfs.ext4', '-q', '-F', this.image);
     this.mount();
@@ -45,9 +47,16 @@ export class LoopDisk {
     run('perl', '-e', IOCTL, file);
   }
 
-  /** Mounts it anew. Nobody may have a file on it open. */
-  restart(): void {
-    run('umount', this.path);
+  /** From now on it can only be read, as a file system is that has found an error of its own. */
+  turnReadOnly(): void {
+    const device = run('findmnt', '--noheadings', '--output=SOURCE', this.path);
+    writeFileSync(`/sys/fs/ext4/${basename(device)}/trigger_fs_error`, 'torture');
+  }
+
+  /** Mounts it anew, when nobody has a file on it open any more, and checks it as at a boot. */
+  async restart(): Promise<void> {
+    await until(() => succeeds('umount', [this.path]));
+    succeeds('e2fsck', ['-p', this.image]); // 1 says that it had something to mend
     this.mount();
   }
 
@@ -57,12 +66,15 @@ export class LoopDisk {
   }
 
   private mount(): void {
-    run('mount', '-o', 'loop,noatime', this.image, this.path);
+    run('mount', '-o', 'loop,noatime,errors=remount-ro', this.image, this.path);
+    chmodSync(this.path, 0o777);
   }
 }
 
-function run(command: string, ...args: string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+function run(command: string, ...args: string[]): string {
+  return execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    .toString()
+    .trim();
 }
 
 function succeeds(command: string, args: string[]): boolean {

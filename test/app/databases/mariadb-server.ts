@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { serverUser } from './guarded-process.js';
-import { OwnServer } from './own-server.js';
+import { OwnServer, type Home, type ServerRecipe } from './own-server.js';
 
 /** Where a MariaDB is installed; none when this machine has none. */
 export function findMariadb(): { server: string; installer: string } | undefined {
@@ -11,11 +11,13 @@ export function findMariadb(): { server: string; installer: string } | undefined
 }
 
 /** Starts a MariaDB of this machine's installation; it takes about two seconds. */
-export async function startMariadb(): Promise<OwnServer> {
+export async function startMariadb(home: Home = {}): Promise<OwnServer> {
   const found = findMariadb();
   if (!found) throw new Error('mariadbd is not on this machine');
   const data = (folder: string) => `--datadir=${join(folder, 'data')}`;
-  return OwnServer.start({
+  // Without a disk of its own it outlives its own death only, and nobody cuts the power.
+  const flush = home.disk === undefined ? 2 : 1;
+  const recipe: ServerRecipe = {
     kind: 'mariadb',
     user: serverUser('mysql'),
     login: 'root',
@@ -34,12 +36,13 @@ export async function startMariadb(): Promise<OwnServer> {
       '--bind-address=127.0.0.1',
       `--socket=${join(folder, 'socket')}`,
       `--pid-file=${join(folder, 'pid')}`,
-      '--innodb-flush-log-at-trx-commit=2', // it outlives its own death; nobody cuts the power
+      `--innodb-flush-log-at-trx-commit=${flush}`,
       '--innodb-fast-shutdown=1',
     ],
     stop: 'SIGTERM',
     crash: 'SIGKILL',
-  });
+  };
+  return OwnServer.start(recipe, home);
 }
 
 function findProgram(name: string): string | undefined {

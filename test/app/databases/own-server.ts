@@ -23,6 +23,12 @@ export interface ServerRecipe {
   readonly crash: 'SIGQUIT' | 'SIGKILL';
 }
 
+/** Where a server lives. */
+export interface Home {
+  /** A folder. With one, whatever the server has acknowledged survives a power cut of its disk. */
+  readonly disk?: string;
+}
+
 const PREFIX = 'sitq-server-';
 const LONGEST_START = 30_000;
 const LONGEST_RUN = 3_600_000;
@@ -31,8 +37,8 @@ const LONGEST_RUN = 3_600_000;
 export class OwnServer {
   private process: GuardedProcess | undefined;
 
-  static async start(recipe: ServerRecipe): Promise<OwnServer> {
-    const folder = mkdtempSync(join(tmpdir(), PREFIX));
+  static async start(recipe: ServerRecipe, { disk = tmpdir() }: Home = {}): Promise<OwnServer> {
+    const folder = mkdtempSync(join(disk, PREFIX));
     const { uid, gid } = recipe.user;
     if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
     const server = new OwnServer(recipe, folder, await freePort());

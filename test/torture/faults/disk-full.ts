@@ -1,10 +1,10 @@
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quantile, until } from '../../app/processes/scene.js';
 import { createSqliteAt } from '../../app/stores.js';
 import type { Fault } from '../fault.js';
 import { LoopDisk } from '../loop-disk.js';
+import { troubles } from '../trouble.js';
 
 const BLOCK = Buffer.alloc(64 * 1024);
 
@@ -19,25 +19,11 @@ export const diskFull: Fault = {
     arena.afterwards(() => disk.close());
     await arena.open({}, createSqliteAt(join(disk.path, 'tasks.sqlite')));
     const ballast = join(disk.path, 'ballast');
-    const resumed: number[] = [];
-    let refused = 0;
-    await arena.cycles(async () => {
-      await arena.pass(300, 800);
-      const fullAt = Date.now();
+    return troubles(arena, async () => {
       fill(ballast);
       await sleep(2000);
       rmSync(ballast);
-      const freeAt = Date.now();
-      const acknowledged = () => told().find(({ at, step }) => step === 'ok' && at > freeAt);
-      await until(() => acknowledged() !== undefined);
-      resumed.push(acknowledged()!.at - freeAt);
-      refused += told().filter(({ at, step }) => step === 'fail' && at > fullAt).length;
     });
-    return { 'enqueues refused': refused, 'works again p99 ms': quantile(resumed, 0.99) };
-
-    function told() {
-      return arena.scene.readJournal();
-    }
   },
 };
 

@@ -26,7 +26,7 @@ export const powerCut: Fault = {
       await arena.pass(500, 1500);
       disk.cutPower();
       await arena.killAll();
-      disk.restart();
+      await disk.restart();
       await arena.reopen();
       await arena.startProducer('steady');
       await Promise.all([arena.startWorker(), arena.startWorker()]);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startMariadb } from '../../app/databases/mariadb-server.js';
 import { startPostgres } from '../../app/databases/postgres-server.js';
-import { quantile, until } from '../../app/processes/scene.js';
 import type { Fault } from '../fault.js';
+import { troubles } from '../trouble.js';
 
 const LONGEST_OUTAGE = 5000;
 
@@ -15,20 +15,10 @@ export const restart: Fault = {
     const server = await (arena.kind === 'postgres' ? startPostgres() : startMariadb());
     arena.afterwards(() => server.close());
     await arena.open({}, await server.createDatabase());
-    const resumed: number[] = [];
-    await arena.cycles(async (n) => {
-      await arena.pass(500, 1500);
+    return troubles(arena, async (n) => {
       await (n % 2 === 0 ? server.crash() : server.stop());
       await sleep(arena.between(0, LONGEST_OUTAGE));
       await server.start();
-      const back = Date.now();
-      const ran = () => arena.scene.readLedger().findLast(({ step }) => step === 'start')?.at ?? 0;
-      await until(() => ran() > back);
-      resumed.push(ran() - back);
     });
-    return {
-      'work again p50 ms': quantile(resumed, 0.5),
-      'work again p99 ms': quantile(resumed, 0.99),
-    };
   },
 };
