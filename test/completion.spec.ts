@@ -104,7 +104,7 @@ describe.each(stores())('on %s', (kind) => {
       const committedAt = await committed.opened;
       const [value, heardAt] = (await waiting) as [unknown, number];
       expect(value).toEqual({ paid: 'ann' });
-      expect(heardAt - committedAt).toBeLessThan(500); // whoever waits would else poll each second
+      expect(heardAt - committedAt).toBeLessThan(900); // whoever waits would else poll each second
       expect(await task(handle)).toMatchObject({ status: 'completed', attempt: 1 });
       gate.open();
       expect(await recorder.outcome(handle)).toMatchObject({

@@ -115,6 +115,7 @@ describe.each(kinds.filter((kind) => STARTERS[kind]))('a server of %s that is aw
       await sleep(Math.max(0, rest() - BOOT)); // a boot does not wait for ever
       const late = scene.worker('late', { ...options, concurrency: 20 }, { log: true });
       await sleep(rest()); // how long it is away is the case itself
+      await until(() => linesOf(late).length > 0);
       await server.start();
       const upAt = Date.now();
 

@@ -57,7 +57,7 @@ describe('a worker with a handler that ends soon and one that never ends, told t
     expect(outcome.never).toMatchObject({ status: 'queued', attempt: 0, workerId: null });
     expect(outcome.waiting).toMatchObject({ status: 'queued', attempt: 0, startedAt: null });
     expect(outcome.workers).toBe(0);
-    expect(outcome.duration).toBeLessThan(SHUTDOWN_TIMEOUT + 2000);
+    expect(outcome.duration).toBeLessThan(SHUTDOWN_TIMEOUT + 10_000);
   });
 
   async function shutDown(name: string, first: Step[], later: Step[]) {
@@ -101,7 +101,7 @@ test.each<[Step, Exit]>([
   if (step === 'SIGTERM') worker.kill(step);
   else worker.ask('close').catch(() => undefined);
   expect(await worker.exit).toEqual(exit);
-  expect(Date.now() - toldAt).toBeLessThan(2000);
+  expect(Date.now() - toldAt).toBeLessThan(20_000);
   expect(worker.output).toBe('');
 });
 
