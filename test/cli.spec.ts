@@ -1,6 +1,7 @@
 import { sitqSchema, TaskQueue, type SitqOptions } from 'nestjs-sitq';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mayAbort } from '../lib/backends/typeorm/dialect/sqlite/driver.check.js';
 import type { StoreKind } from './app/databases/kinds.js';
 import { DAMAGES } from './app/damages.js';
 import { urlWith } from './app/databases/databases.js';
@@ -349,6 +350,25 @@ describe('on PostgreSQL', () => {
     expect(deaf.out).toMatch(/^FAULT +wake-up +LISTEN does not hear NOTIFY\n.*listen: false/m);
     expect(await runCli([...doctor, '--no-listen'])).toMatchObject({ code: 0 });
     proxy.close();
+  });
+
+  test.each([
+    ['v20.20.2', '12.11.1', false],
+    ['v22.23.3', '12.11.1', false],
+    ['v24.18.0', '12.11.1', false],
+    ['v24.19.0', '12.11.1', true],
+    ['v24.21.0', '13.2.0', false],
+    ['v26.0.0', '12.11.1', true],
+  ])('whether Node %s aborts with better-sqlite3 %s', (node, driver, expected) => {
+    expect(mayAbort(node, driver)).toBe(expected);
+  });
+
+  test('the doctor names the driver of SQLite', async () => {
+    await setTheScene('sqlite');
+    await sitq('migrate');
+    const { driver } = await findings();
+    expect(driver!.text).toContain(`on Node ${process.version}`);
+    expect(driver!.text).toMatch(/^better-sqlite3 \d+\.\d+\.\d+ on /);
   });
 
   test('the doctor compares the clocks', async () => {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { DataSource } from 'typeorm';
 import type { Check } from '../../doctor/check.js';
 import type { IndexShape, Inspection, ServerIdentity } from '../../doctor/inspection.js';
+import { driverCheck } from './driver.check.js';
 
 /** Numbers by which Linux knows file systems of other machines: NFS, CIFS and SMB 2. */
 const REMOTE = new Map([
@@ -18,6 +19,7 @@ export class SqliteInspection implements Inspection {
 
   constructor(private readonly dataSource: DataSource) {
     this.checks = [
+      driverCheck,
       { name: 'file', run: () => this.examineFile() },
       { name: 'disk', run: () => this.examineDisk() },
     ];
