@@ -162,6 +162,35 @@ describe.each(kinds.filter((kind) => STARTERS[kind]))('a server of %s that is aw
     60_000 + DOWN,
   );
 
+  test('and then lets nobody in for a lease costs no run: who boots first waits for the others', async () => {
+    const scene = newScene({ ...(await server.createDatabase()), drop: async () => undefined });
+    const queue = await scene.queue();
+    const lease = 5000;
+    const options = { lease, pollInterval: NO_POLL };
+    const cutOff = await scene.worker('cut-off', { ...options, concurrency: HELD }).ready();
+    const held = await hold(queue, [cutOff]);
+    cutOff.kill('SIGSTOP'); // else it would be the first
+    await server.crash();
+    await sleep(lease);
+    await server.start();
+    await sleep(lease); // as long as the recovery of a large database might take
+    const late = await scene.worker('late', { ...options, concurrency: 1 }).ready(); // has looked
+    cutOff.kill('SIGCONT');
+    for (const { task } of held) {
+      await cutOff.ask('release', task.id);
+      expect(await task.result({ timeout: SOON })).toMatchObject({ worker: 'cut-off', lease: 1 });
+    }
+    expect(late.ledger).toEqual([]);
+
+    // Once it has known the server for a lease, nobody is waited for.
+    const more = await hold(queue, [cutOff, late]);
+    for (const { task, worker } of more) if (worker === late) await late.ask('release', task.id);
+    const lost = more.find(({ worker }) => worker === cutOff)!;
+    cutOff.kill('SIGSTOP');
+    await late.handler('start', lost.task.id, 2);
+    cutOff.kill('SIGCONT');
+  });
+
   test('holds up nobody who closes, and what runs there is taken over', async () => {
     const scene = newScene({ ...(await server.createDatabase()), drop: async () => undefined });
     const queue = await scene.queue();

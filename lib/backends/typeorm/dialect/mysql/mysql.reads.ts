@@ -8,6 +8,7 @@ import {
   toClaimedTask,
   toCounts,
   toHead,
+  toKnownWorker,
   toLogLines,
   toOutcome,
   toResult,
@@ -16,10 +17,10 @@ import {
 } from '../server/rows.js';
 import type {
   Changes,
-  ClaimedTask,
   ClaimOrder,
-  KnownWorker,
+  ClaimedTask,
   LaneHead,
+  Muster,
   StoredOutcome,
 } from '../server/server-database.js';
 import type { ServerReads } from '../server/server-reads.js';
@@ -66,11 +67,13 @@ export class MysqlReads implements ServerReads {
     return rows.map((row) => toClaimedTask(row));
   }
 
-  async findWorkers(): Promise<KnownWorker[]> {
-    const { rows } = await this.run(this.sql.workers);
-    return (rows as [string, string, number, string | null, number][]).map(
-      ([id, host, pid, identity, expired]) => ({ id, host, pid, identity, expired: expired === 1 }),
-    );
+  async findWorkers(): Promise<Muster> {
+    const [{ rows }, uptime] = await Promise.all([
+      this.run(this.sql.workers),
+      this.run(this.sql.uptime),
+    ]);
+    const startedAt = Number(rows[0]?.at(-1)) - 1000 * Number(uptime.rows[0]![1]);
+    return { workers: rows.map(toKnownWorker), startedAt };
   }
 
   async findOrphan(): Promise<{ found: boolean; took: number }> {

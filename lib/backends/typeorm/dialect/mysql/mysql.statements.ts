@@ -124,7 +124,10 @@ export function mysqlStatements(names: TableNames) {
       lingering = ?, loop_lag = ? WHERE id = ?`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = GREATEST(expires_at, ${NOW} + lease) WHERE id = ?`,
-    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW} FROM {worker}`,
+    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW}, lease, expires_at - lease,
+        ${NOW} FROM {worker}`,
+    /** In whole seconds. Everybody may ask for it so, on MySQL and MariaDB. */
+    uptime: `SHOW GLOBAL STATUS LIKE 'Uptime'`,
     orphan: `SELECT EXISTS (SELECT 1 FROM ${byState} WHERE status = 'running' AND NOT EXISTS (
         SELECT 1 FROM {worker} w WHERE w.id = worker_id)), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = ?`,

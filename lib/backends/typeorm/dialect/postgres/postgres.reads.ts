@@ -8,16 +8,17 @@ import {
   toClaimedTask,
   toCounts,
   toHead,
+  toKnownWorker,
   toLogLines,
   toOutcome,
   toResult,
   toStoredTask,
 } from '../server/rows.js';
 import type {
-  ClaimedTask,
   ClaimOrder,
-  KnownWorker,
+  ClaimedTask,
   LaneHead,
+  Muster,
   StoredOutcome,
 } from '../server/server-database.js';
 import type { ServerReads } from '../server/server-reads.js';
@@ -61,11 +62,9 @@ export class PostgresReads implements ServerReads {
     return rows.map((row) => toClaimedTask(row));
   }
 
-  async findWorkers(): Promise<KnownWorker[]> {
+  async findWorkers(): Promise<Muster> {
     const { rows } = await this.run(this.sql.workers);
-    return (rows as [string, string, number, string | null, boolean][]).map(
-      ([id, host, pid, identity, expired]) => ({ id, host, pid, identity, expired }),
-    );
+    return { workers: rows.map(toKnownWorker), startedAt: Number(rows[0]?.at(-1)) };
   }
 
   async findOrphan(): Promise<{ found: boolean; took: number }> {

@@ -211,9 +211,8 @@ export function postgresStatements(names: TableNames) {
       WHERE id = $6`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
-    /** While the server was away nobody could renew: all have a whole lease from its start on. */
-    workers: `SELECT id, host, pid, process_identity,
-        greatest(expires_at, ${STARTED} + lease) <= ${NOW} FROM {worker}`,
+    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW}, lease, expires_at - lease,
+        ${STARTED} FROM {worker}`,
     orphan: `WITH orphan AS MATERIALIZED (SELECT 1 FROM {task} t WHERE ${RUNNING}
           AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
       SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,

@@ -3,7 +3,7 @@ import type { LogLine } from '../../../../core/capabilities/journaling-backend.j
 import type { StoredResult } from '../../../../core/result.js';
 import type { ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
 import { storedResult } from '../stored-result.js';
-import type { ClaimedTask, LaneHead, StoredOutcome } from './server-database.js';
+import type { ClaimedTask, KnownWorker, LaneHead, StoredOutcome } from './server-database.js';
 
 /** The columns of a row, in the order in which the statements name them. */
 export type Row = unknown[];
@@ -29,6 +29,13 @@ function toReservedTask(row: Row, at: number): ReservedTask {
     attempt: row[at + 11] as number,
     lease: row[at + 12] as number,
   };
+}
+
+/** id, host, process id and identity, whether it has run out, lease, last renewal. */
+export function toKnownWorker(row: Row): KnownWorker {
+  const [id, host, pid, identity] = row as [string, string, number, string | null];
+  const [expired, lease, renewedAt] = row.slice(4, 7).map(Number) as [number, number, number];
+  return { id, host, pid, identity, expired: expired === 1, lease, renewedAt };
 }
 
 /** What a claim gives back, then the state of the task. */

@@ -92,6 +92,16 @@ export interface Changes {
 export interface KnownWorker extends ProcessIdentity {
   readonly id: string;
   readonly expired: boolean;
+  /** In ms. */
+  readonly lease: number;
+  /** By the server's clock. */
+  readonly renewedAt: number;
+}
+
+/** The workers, and since when the server runs that was asked; about a second off on MySQL. */
+export interface Muster {
+  readonly workers: readonly KnownWorker[];
+  readonly startedAt: number;
 }
 
 /**

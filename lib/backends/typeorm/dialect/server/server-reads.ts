@@ -7,8 +7,8 @@ import type {
   Changes,
   ClaimedTask,
   ClaimOrder,
-  KnownWorker,
   LaneHead,
+  Muster,
   StoredOutcome,
 } from './server-database.js';
 
@@ -29,7 +29,7 @@ export interface ServerReads {
   findOutcomes(ids: readonly string[]): Promise<StoredOutcome[]>;
   /** The tasks that run on this worker. */
   findHeld(workerId: string): Promise<ClaimedTask[]>;
-  findWorkers(): Promise<KnownWorker[]>;
+  findWorkers(): Promise<Muster>;
   /** Whether a task runs on a worker that is not registered; how long the look took there, in ms. */
   findOrphan(): Promise<{ found: boolean; took: number }>;
 

@@ -9,6 +9,7 @@ import type { Claims } from './claims.js';
 import { keyOf } from './lease-key.js';
 import { Pace } from './pace.js';
 import { portions } from './portions.js';
+import { ServerTenures } from './server-tenures.js';
 import type {
   Ended,
   KnownWorker,
@@ -40,6 +41,7 @@ export class ServerWrites {
   /** Ends of runs that may be stored although no reply came, as task and lease. */
   private readonly unsure = new Set<string>();
   private readonly sweeps = new Pace();
+  private readonly tenures = new ServerTenures();
   /** Reports on their way. */
   private reporting: Promise<unknown> = Promise.resolve();
 
@@ -315,10 +317,13 @@ export class ServerWrites {
     rescuerId,
     onlyGone,
   }: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
-    const workers = (await this.database.reads.findWorkers()).filter(({ id }) => id !== rescuerId);
+    const { workers: all, startedAt } = await this.database.reads.findWorkers();
+    this.tenures.see(startedAt);
+    const workers = all.filter(({ id }) => id !== rescuerId);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
-    const isExpired = (worker: KnownWorker) => worker.expired && !onlyGone;
-    const expired = workers.filter(isExpired).map(({ id }) => id);
+    const isLost = ({ expired, lease, renewedAt }: KnownWorker) =>
+      expired && !onlyGone && this.tenures.gave(lease, renewedAt, startedAt);
+    const expired = workers.filter(isLost).map(({ id }) => id);
     if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
     const rescued = await this.database.rescue(gone, expired);
     this.claims.added(rescued.filter(({ status }) => status === 'queued'));
