@@ -76,7 +76,9 @@ describe.each(stores())('on %s', (kind) => {
   /** What happens when a worker is taken for dead. */
   const expireWorkers = async () => {
     const sql = await store.sql();
-    await sql.run('UPDATE sitq_worker SET expires_at = 0, process_identity = NULL');
+    await sql.run(
+      'UPDATE sitq_worker SET expires_at = started_at, lease = 0, process_identity = NULL',
+    );
     await sql.close();
   };
 
@@ -547,7 +549,7 @@ describe.each(stores())('on %s', (kind) => {
       const sql = await store.sql();
       try {
         await sql.query('PRAGMA busy_timeout = 0');
-        await sql.run('UPDATE sitq_worker SET expires_at = 0');
+        await sql.run('UPDATE sitq_worker SET expires_at = started_at, lease = 0');
       } finally {
         await sql.close();
       }

@@ -60,6 +60,13 @@ const MUTANTS = [
     run: ['--db', 'sqlite', '--fault', 'blocked', '--cycles', '2'],
   },
   {
+    name: 'the clock of the worker decides',
+    file: 'lib/backends/typeorm/dialect/postgres/postgres.statements.js',
+    from: 'AND t.eta <= ${NOW}`',
+    to: 'AND t.eta <= ${Date.now() + 3_600_000}`',
+    run: ['--db', 'postgres', '--fault', 'clock', '--cycles', '20'],
+  },
+  {
     name: 'wake-up only',
     file: 'lib/worker/claimer.js',
     from: 'let until = settings.pollInterval;',
