@@ -92,9 +92,7 @@ export class Arena {
     this.afterwards(() => scene.close());
     this.opened = { scene, app: await scene.open(), store: place, load };
     await this.withSql(installAudit);
-    await this.startProducer('steady');
-    const { workers = WORKERS } = load;
-    await Promise.all(Array.from({ length: workers }, () => this.startWorker()));
+    await this.startAll();
   }
 
   get scene(): Scene {
@@ -194,18 +192,19 @@ export class Arena {
     this.ended.add(child);
   }
 
-  /** Kills every process, and closes what this one has open. */
-  async killAll(): Promise<void> {
+  /**
+   * Every process dies with its machine, which then starts anew: the producer and the workers that
+   * it is opened with. Nobody has the store open meanwhile.
+   */
+  async startAnew(meanwhile: () => Promise<void>): Promise<void> {
     await Promise.all(this.starting);
     const { living } = this;
     for (const child of living) this.kill(child);
     await Promise.all(living.map((child) => child.exit));
     await this.stage.app.close();
-  }
-
-  /** After {@link killAll}: opens the application of this process again. */
-  async reopen(): Promise<void> {
+    await meanwhile();
     this.stage.app = await this.scene.open();
+    await this.startAll();
   }
 
   /** The latest is closed first. */
@@ -251,6 +250,12 @@ export class Arena {
   private withDurability(store: Store): Store {
     if (this.plan.durability !== 'relaxed' || !DURABLE.has(store.kind)) return store;
     return { ...store, options: { ...store.options, durability: 'relaxed' } };
+  }
+
+  private async startAll(): Promise<void> {
+    await this.startProducer('steady');
+    const { workers = WORKERS } = this.stage.load;
+    await Promise.all(Array.from({ length: workers }, () => this.startWorker()));
   }
 
   private async drain(): Promise<void> {

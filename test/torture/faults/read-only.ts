@@ -1,32 +1,21 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSqliteAt } from '../../app/stores.js';
 import type { Fault } from '../fault.js';
 import { LoopDisk } from '../loop-disk.js';
-import { troubles } from '../trouble.js';
+import { EXCUSED_BY_A_LOSS, machineDeaths } from '../machine-deaths.js';
 
 /**
  * The file system has found an error of its own and can only be read from then on, as Debian
- * mounts it. Two seconds later the machine starts anew. What was not synced is lost with it.
+ * mounts it. Two seconds later the machine starts anew.
  */
 export const readOnly: Fault = {
   name: 'read-only',
   title: 'the file system turns read-only for 2 s, then the machine starts anew',
   kinds: ['sqlite'],
   missing: () => LoopDisk.missing(),
-  excused: /^(I3|I5|I6|I7) /,
-  async play(arena) {
-    const disk = new LoopDisk(256);
-    arena.afterwards(() => disk.close());
-    await arena.open({ workers: 2 }, createSqliteAt(join(disk.path, 'tasks.sqlite')));
-    return troubles(arena, async () => {
+  excused: EXCUSED_BY_A_LOSS,
+  play: (arena) =>
+    machineDeaths(arena, async (disk) => {
       disk.turnReadOnly();
       await sleep(2000);
-      await arena.killAll();
-      await disk.restart();
-      await arena.reopen();
-      await arena.startProducer('steady');
-      await Promise.all([arena.startWorker(), arena.startWorker()]);
-    });
-  },
+    }),
 };
