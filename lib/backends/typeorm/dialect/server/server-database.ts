@@ -98,7 +98,10 @@ export interface KnownWorker extends ProcessIdentity {
   readonly renewedAt: number;
 }
 
-/** The workers, and since when the server runs that was asked; about a second off on MySQL. */
+/**
+ * The workers, and since when the server runs that was asked: about a second off on MySQL, and NaN
+ * where there are no workers.
+ */
 export interface Muster {
   readonly workers: readonly KnownWorker[];
   readonly startedAt: number;

@@ -318,7 +318,7 @@ export class ServerWrites {
     onlyGone,
   }: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
     const { workers: all, startedAt } = await this.database.reads.findWorkers();
-    this.tenures.see(startedAt);
+    if (all.length > 0) this.tenures.see(startedAt);
     const workers = all.filter(({ id }) => id !== rescuerId);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
     const isLost = ({ expired, lease, renewedAt }: KnownWorker) =>
