@@ -117,9 +117,11 @@ function checkLeases({ changes, runs }: Life, { departures, kills }: History, sa
   if (!rises(claims.map(({ lease }) => lease)))
     say('I3 was claimed with a lease that does not rise');
   if (claims.some(({ from }) => from !== 'queued')) say('I3 was claimed while it was not queued');
-  // One whose lease was lost before it could look at it.
+  // Lease 0: it was lost before the handler could look at it. A process that is stopped between
+  // its look and its line writes the line late, so their order tells nothing.
   const starts = runs.filter(({ step, lease }) => step === 'start' && lease > 0);
-  if (!rises(starts.map(({ lease }) => lease))) say('I3 was run with a lease that does not rise');
+  if (new Set(starts.map(({ lease }) => lease)).size < starts.length)
+    say('I3 was run twice with one lease');
   for (const { lease } of starts) {
     if (!claims.some((claim) => claim.lease === lease))
       say(`I3 was run with lease ${lease} unclaimed`);
