@@ -119,7 +119,12 @@ const CASES: readonly Case[] = [
     hasNoConnectionToSpare,
   ],
 ];
+/** Where a claim is one statement, or the connection that listens another one. */
 const ONLY_POSTGRES: readonly Case[] = [
+  [
+    'whose reply to a claim comes after the lease starts nothing that another worker has',
+    repliesAfterTheLease,
+  ],
   [
     'of which only the connection that listens falls silent is polled, then heard again',
     isSilentWhereItListens,
@@ -254,6 +259,30 @@ async function isAwayForLongerThanTheLease(stage: Stage): Promise<void> {
     });
   }
   expect(scene.readLedger().filter(({ step }) => step === 'start')).toHaveLength(tasks.length);
+}
+
+async function repliesAfterTheLease(stage: Stage): Promise<void> {
+  const scene = stage.scene();
+  const { queue } = await stage.open();
+  const proxy = await stage.proxy();
+  const options = { concurrency: 1, lease: LEASE, pollInterval: NO_POLL };
+  const store = stage.options(proxy.url);
+  const slow = await scene.worker('slow', options, { store }).ready();
+  proxy.freeze('seldom'); // the connection that asks for this queue, from its reply on
+  const task = await queue.enqueue<Receipt>('ProcessTasks.hold', [], { queue: 'seldom' });
+  await proxy.held;
+  slow.kill('SIGSTOP');
+  const quick = await scene.worker('quick', options).ready();
+  await quick.handler('start', task.id, 2);
+  proxy.thaw();
+  slow.kill('SIGCONT');
+  const next = await queue.enqueue<Receipt>('ProcessTasks.hold');
+  await slow.handler('start', next.id);
+  expect(slow.ledger.map(({ task: id }) => id)).toEqual([next.id]);
+  await slow.ask('release', next.id);
+  await quick.ask('release', task.id);
+  expect(await task.result(SOON)).toMatchObject({ worker: 'quick', attempt: 2 });
+  expect(await next.result(SOON)).toMatchObject({ worker: 'slow', attempt: 1 });
 }
 
 async function findsADeadlock(stage: Stage): Promise<void> {

@@ -24,6 +24,8 @@ const SURVEY_INTERVAL = 1000;
 const CHEAP_TO_FIND = 100;
 /** ...and before a worker rests, which does it after nearly every claim. */
 const CHEAP_TO_REST = 2;
+/** A reply that took longer may come after the lease of what it hands out, in ms. */
+const LATE = 1000;
 /** A survey younger than that needs no repetition to tell the next eta, in ms. */
 const FRESH = 20;
 
@@ -140,6 +142,7 @@ export class Claims {
   ): Promise<ClaimedTask[]> {
     if (lanes.length === 0) return [];
     const order = { workerId, ...orderOf(request, lanes) };
+    const began = performance.now();
     let done: Ended = [];
     const claiming = this.holdings.claim(async () => {
       const { ended, tasks } = await this.database.claim(order, settlements);
@@ -155,7 +158,16 @@ export class Claims {
     await this.beforeHandingOut(workerId, taken, async () => {
       if (settlements.length > 0) await onSettled?.(done);
     });
-    return taken;
+    return performance.now() - began < LATE ? taken : this.stillHeld(workerId, taken);
+  }
+
+  /** This process stood still, or the network did: some of it may be another worker's by now. */
+  private async stillHeld(workerId: string, tasks: readonly ClaimedTask[]): Promise<ClaimedTask[]> {
+    this.letGo(workerId, tasks);
+    if (tasks.length === 0) return [];
+    return this.holdings.recover(workerId, tasks.length, () =>
+      this.database.reads.findHeld(workerId),
+    );
   }
 
   /** What comes between the claim and the worker. When it fails the worker knows nothing of them. */
@@ -167,10 +179,15 @@ export class Claims {
     try {
       await work();
     } catch (error) {
-      for (const { id, lease } of tasks) this.holdings.release(id, lease);
-      this.holdings.doubt(workerId);
+      this.letGo(workerId, tasks);
       throw error;
     }
+  }
+
+  /** As if the reply had not come: what this worker holds is looked for. */
+  private letGo(workerId: string, tasks: readonly ClaimedTask[]): void {
+    for (const { id, lease } of tasks) this.holdings.release(id, lease);
+    this.holdings.doubt(workerId);
   }
 
   /**
