@@ -1,13 +1,13 @@
 import type { ClaimedTask } from './server-database.js';
 
-/** How long a claim whose reply was lost may still come true on the server, in ms. */
+/** How long a claim whose reply was lost may still come true on a server that answers, in ms. */
 const DOUBT = 60_000;
 /** How often to look meanwhile, in ms. */
 const LOOK_INTERVAL = 1000;
 
 /** A claim that may have happened although no reply came. */
 interface Doubt {
-  readonly until: number;
+  until: number;
   lookAt: number;
 }
 
@@ -21,6 +21,9 @@ export class Holdings {
   private readonly doubts = new Map<string, Doubt>();
   private readonly claiming = new Set<Promise<unknown>>();
   private looking: Promise<unknown> | undefined;
+
+  /** @param doubtFor in ms. */
+  constructor(private readonly doubtFor = DOUBT) {}
 
   ids(): string[] {
     return [...this.leases.keys()];
@@ -46,7 +49,7 @@ export class Holdings {
   /** The reply to a claim of this worker was lost. */
   doubt(workerId: string): void {
     const now = performance.now();
-    this.doubts.set(workerId, { until: now + DOUBT, lookAt: now });
+    this.doubts.set(workerId, { until: now + this.doubtFor, lookAt: now });
   }
 
   /**
@@ -67,13 +70,20 @@ export class Holdings {
     );
     try {
       const found = await looking;
-      const now = performance.now();
-      if (found.length < most) doubt.lookAt = now + LOOK_INTERVAL;
-      if (now > doubt.until && this.doubts.get(workerId) === doubt) this.doubts.delete(workerId);
+      if (found.length < most) this.foundAll(workerId, doubt);
       return found;
+    } catch (error) {
+      doubt.until = performance.now() + this.doubtFor;
+      throw error;
     } finally {
       this.looking = undefined;
     }
+  }
+
+  private foundAll(workerId: string, doubt: Doubt): void {
+    const now = performance.now();
+    doubt.lookAt = now + LOOK_INTERVAL;
+    if (now > doubt.until && this.doubts.get(workerId) === doubt) this.doubts.delete(workerId);
   }
 
   private async lookFor(most: number, find: () => Promise<ClaimedTask[]>): Promise<ClaimedTask[]> {
