@@ -113,6 +113,7 @@ const CASES: readonly Case[] = [
     'that is away for longer than the lease costs no second run, whoever comes back first',
     isAwayForLongerThanTheLease,
   ],
+  ['that hands on all tasks of a worker but one that is locked loses none', stepsOverALockedTask],
   ['that finds a deadlock: what it refused is done again inside', findsADeadlock],
   [
     'without a connection to spare fails enqueues in time, and not those afterwards',
@@ -283,6 +284,30 @@ async function repliesAfterTheLease(stage: Stage): Promise<void> {
   await quick.ask('release', task.id);
   expect(await task.result(SOON)).toMatchObject({ worker: 'quick', attempt: 2 });
   expect(await next.result(SOON)).toMatchObject({ worker: 'slow', attempt: 1 });
+}
+
+async function stepsOverALockedTask(stage: Stage): Promise<void> {
+  const scene = stage.scene();
+  const { queue } = await stage.open();
+  const options = { concurrency: 2, lease: LEASE, pollInterval: 300 };
+  const lost = await scene.worker('lost', options).ready();
+  const [locked, other] = await Promise.all(
+    [1, 2].map(() => queue.enqueue<Receipt>('ProcessTasks.hold')),
+  );
+  await Promise.all([locked!, other!].map(({ id }) => lost.handler('start', id)));
+  const sql = await stage.sql();
+  await sql.run('BEGIN', `SELECT 1 FROM sitq_task WHERE id = '${locked!.id}' FOR UPDATE`);
+  lost.kill('SIGSTOP');
+  const heir = await scene.worker('heir', { ...options, concurrency: 1 }).ready();
+  await heir.handler('start', other!.id, 2);
+  lost.kill('SIGCONT');
+  await eventually(async () => (await queue.workers()).length === 2, 20_000);
+  await sql.run('ROLLBACK');
+  const starts = () => scene.readLedger().filter(({ step }) => step === 'start');
+  await eventually(async () => starts().filter(({ task }) => task === locked!.id).length > 1);
+  await lost.ask('release', locked!.id);
+  await heir.ask('release', other!.id);
+  for (const task of [locked!, other!]) expect(await task.result(SOON)).toBeDefined();
 }
 
 async function findsADeadlock(stage: Stage): Promise<void> {

@@ -112,6 +112,14 @@ export class Claims {
     return tasks;
   }
 
+  /**
+   * This worker had lost its registration and let go of all its runs. Whoever took over from it
+   * stepped over what somebody had locked just then: that runs on it still, and is looked for.
+   */
+  async startOver(workerId: string): Promise<void> {
+    this.letGo(workerId, await this.database.reads.findHeld(workerId));
+  }
+
   /** The earliest eta of a task that this request may take, past or ahead. */
   async nextEta(request: ReserveRequest): Promise<number | null> {
     const fresh = !this.stale && performance.now() - this.surveys.endedAt < FRESH;

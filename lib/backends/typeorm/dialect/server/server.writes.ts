@@ -289,6 +289,7 @@ export class ServerWrites {
     beat,
   }: WriteOf<'register'>['input']): Promise<void> => {
     await this.database.register(worker, beat);
+    if (this.claims.registered.has(worker.id)) await this.claims.startOver(worker.id);
     this.claims.registered.add(worker.id);
   };
 
