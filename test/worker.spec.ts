@@ -17,6 +17,7 @@ import {
   type Outcome,
   type Plugin,
   type Serializer,
+  type SitqOptions,
   type TaskOptions,
 } from 'nestjs-sitq';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -721,7 +722,7 @@ describe('tasks claimed ahead', () => {
   const GIVEN_BACK = `SELECT id FROM sitq_task WHERE status = 'queued' AND lease > 0 AND attempt = 0`;
 
   /** A worker that had thousands of tasks which are soon over, and now has some that are not. */
-  async function amidSlowOnes() {
+  async function amidSlowOnes(storeOf = (database: string): SitqOptions => ({ database })) {
     const gate = new Gate();
     const started = new Set<string>();
     let running = 0;
@@ -747,7 +748,10 @@ describe('tasks claimed ahead', () => {
       () => gate.open(),
       () => sql.close(),
     );
-    const app = await startApp([Work], { database, worker: { concurrency: SLOTS } });
+    const app = await startApp([Work], {
+      ...storeOf(database),
+      worker: { concurrency: SLOTS },
+    });
     await eventually(async () => started.size === SLOTS);
     const ids = async (text: string) => (await sql.query<{ id: string }>(text)).map(({ id }) => id);
     const inLine = (await ids(SLOW)).filter((id) => !started.has(id));
@@ -768,6 +772,18 @@ describe('tasks claimed ahead', () => {
     gate.open();
     await eventually(async () => (await queue.counts()).completed === 3200);
     expect(most()).toBe(SLOTS);
+  });
+
+  test('are left to others as soon as the store lets them', async () => {
+    let backend!: FailingBackend;
+    const { queue } = await amidSlowOnes((database) => {
+      backend = new FailingBackend(database);
+      backend.takeDown('updateTaskStatus');
+      return { backend };
+    });
+    await eventually(async () => (backend.refused.get('updateTaskStatus') ?? 0) > 0);
+    backend.bringBack();
+    await eventually(async () => (await queue.counts()).running === SLOTS);
   });
 
   test('never begin when they are cancelled', async () => {

@@ -115,6 +115,7 @@ export class Worker implements RunObserver {
   private readonly context: TaskContext;
   private readonly outages: OutageLog;
   private readonly reporter: Reporter;
+  private readonly settler: Settler;
   private readonly runParts: TaskRunParts;
   private readonly runner: TaskRunner;
   private readonly ticker: PluginTicker;
@@ -152,6 +153,7 @@ export class Worker implements RunObserver {
       onReport: this.reporter.add,
     };
     this.ticker = new PluginTicker(plugins, clock, logger, this.outages);
+    this.settler = new Settler(backend, this.codec, logger, this.outages);
     this.runner = new TaskRunner({
       clock,
       logger,
@@ -160,7 +162,7 @@ export class Worker implements RunObserver {
       codec: this.codec,
       context: this.context,
       reporter: this.reporter,
-      settler: new Settler(backend, this.codec, logger, this.outages),
+      settler: this.settler,
       timeoutGrace: this.settings.timeoutGrace,
       isolation: parts.isolation,
     });
@@ -303,10 +305,15 @@ export class Worker implements RunObserver {
   }
 
   /** A task that came when it could not be run any more, or that this process does not know. */
-  private async handBack({ id, lease, name }: ReservedTask): Promise<void> {
-    const eta = this.parts.registry.get(name) ? undefined : this.clock.now() + this.settings.lease;
+  private async handBack(reserved: ReservedTask): Promise<void> {
+    const { id, name } = reserved;
+    const eta = this.clock.now() + this.settings.lease;
+    const isKnown = this.parts.registry.get(name) !== undefined;
     try {
-      await this.parts.backend.updateTaskStatus(id, 'queued', { lease, eta, giveBack: true });
+      await this.settler.store(
+        reserved,
+        isKnown ? { kind: 'given-back' } : { kind: 'snoozed', eta },
+      );
     } catch (error) {
       this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${String(error)}`);
     }

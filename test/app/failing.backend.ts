@@ -1,7 +1,13 @@
 import { BackendError, TypeOrmBackend } from 'nestjs-sitq';
 
 type Method =
-  'reserveTask' | 'storeResult' | 'getResult' | 'renewWorker' | 'rescueTasks' | 'cancelRequests';
+  | 'reserveTask'
+  | 'storeResult'
+  | 'updateTaskStatus'
+  | 'getResult'
+  | 'renewWorker'
+  | 'rescueTasks'
+  | 'cancelRequests';
 
 /** The real backend, of which a test can take parts down. */
 export class FailingBackend extends TypeOrmBackend {
@@ -9,8 +15,8 @@ export class FailingBackend extends TypeOrmBackend {
   readonly refused = new Map<Method, number>();
   private readonly broken = new Set<Method>();
 
-  constructor() {
-    super({ database: ':memory:' });
+  constructor(database = ':memory:') {
+    super({ database });
   }
 
   takeDown(...methods: Method[]): void {
@@ -27,6 +33,10 @@ export class FailingBackend extends TypeOrmBackend {
 
   override storeResult(...args: Parameters<TypeOrmBackend['storeResult']>) {
     return this.unlessDown('storeResult', () => super.storeResult(...args));
+  }
+
+  override updateTaskStatus(...args: Parameters<TypeOrmBackend['updateTaskStatus']>) {
+    return this.unlessDown('updateTaskStatus', () => super.updateTaskStatus(...args));
   }
 
   override getResult(...args: Parameters<TypeOrmBackend['getResult']>) {
