@@ -41,6 +41,8 @@ export class ServerWrites {
   /** Ends of runs that may be stored although no reply came, as task and lease. */
   private readonly unsure = new Set<string>();
   private readonly sweeps = new Pace();
+  /** Workers that heard that they are not registered any more. */
+  private readonly lost = new Set<string>();
   private readonly tenures = new ServerTenures();
   /** Reports on their way. */
   private reporting: Promise<unknown> = Promise.resolve();
@@ -289,16 +291,24 @@ export class ServerWrites {
     beat,
   }: WriteOf<'register'>['input']): Promise<void> => {
     await this.database.register(worker, beat);
-    if (this.claims.registered.has(worker.id)) await this.claims.startOver(worker.id);
+    if (this.lost.has(worker.id)) await this.claims.startOver(worker.id);
+    this.lost.delete(worker.id);
     this.claims.registered.add(worker.id);
   };
 
-  private readonly renew = ({ workerId, beat }: WriteOf<'renew'>['input']): Promise<boolean> =>
-    this.database.renew(workerId, beat);
+  private readonly renew = async ({
+    workerId,
+    beat,
+  }: WriteOf<'renew'>['input']): Promise<boolean> => {
+    const isHeld = await this.database.renew(workerId, beat);
+    if (!isHeld) this.lost.add(workerId);
+    return isHeld;
+  };
 
   private readonly retire = async (workerId: string): Promise<void> => {
     await this.database.retire(workerId);
     this.claims.registered.delete(workerId);
+    this.lost.delete(workerId);
   };
 
   /**
