@@ -300,9 +300,9 @@ export class ServerWrites {
     workerId,
     beat,
   }: WriteOf<'renew'>['input']): Promise<boolean> => {
-    const isHeld = await this.database.renew(workerId, beat);
-    if (!isHeld) this.lost.add(workerId);
-    return isHeld;
+    const holds = await this.database.renew(workerId, beat);
+    if (!holds) this.lost.add(workerId);
+    return holds;
   };
 
   private readonly retire = async (workerId: string): Promise<void> => {
