@@ -87,9 +87,7 @@ export class Claims {
     const settle = async () => {
       if (settlements.length > 0) await onSettled(await this.database.settle(settlements));
     };
-    const found = await this.holdings.recover(workerId, request.maxTasks ?? 1, () =>
-      this.database.reads.findHeld(workerId),
-    );
+    const found = await this.recover(workerId, request.maxTasks ?? 1);
     if (found.length > 0) {
       await this.beforeHandingOut(workerId, found, settle);
       return found;
@@ -172,10 +170,11 @@ export class Claims {
   /** This process stood still, or the network did: some of it may be another worker's by now. */
   private async stillHeld(workerId: string, tasks: readonly ClaimedTask[]): Promise<ClaimedTask[]> {
     this.letGo(workerId, tasks);
-    if (tasks.length === 0) return [];
-    return this.holdings.recover(workerId, tasks.length, () =>
-      this.database.reads.findHeld(workerId),
-    );
+    return tasks.length === 0 ? [] : this.recover(workerId, tasks.length);
+  }
+
+  private recover(workerId: string, most: number): Promise<ClaimedTask[]> {
+    return this.holdings.recover(workerId, most, () => this.database.reads.findHeld(workerId));
   }
 
   /** What comes between the claim and the worker. When it fails the worker knows nothing of them. */

@@ -1,18 +1,14 @@
-import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
 import type { ReservedTask } from '../../../../core/task.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
 import { refusedWrite } from '../../refused-write.js';
 import { takenId } from '../../taken-id.js';
 import type { WriteBatch, WriteKind, WriteKinds, WriteOf } from '../../write-batch.js';
-import { isProcessGone } from '../../../../core/process-identity.js';
 import type { Claims } from './claims.js';
 import { keyOf } from './lease-key.js';
-import { Pace } from './pace.js';
 import { portions } from './portions.js';
-import { ServerTenures } from './server-tenures.js';
+import { Registrations } from './registrations.js';
 import type {
   Ended,
-  KnownWorker,
   Requeue,
   ServerDatabase,
   Settlement,
@@ -22,9 +18,6 @@ import type {
 
 /** Characters of payload or result per statement. */
 const MOST_CHARACTERS = 4 * 1024 * 1024;
-
-/** Up to so many ms a look for tasks without a worker may be repeated at will. */
-const CHEAP_SWEEP = 20;
 
 /** What is common to writes of every kind. */
 interface Decision {
@@ -40,17 +33,16 @@ interface Decision {
 export class ServerWrites {
   /** Ends of runs that may be stored although no reply came, as task and lease. */
   private readonly unsure = new Set<string>();
-  private readonly sweeps = new Pace();
-  /** Workers that heard that they are not registered any more. */
-  private readonly lost = new Set<string>();
-  private readonly tenures = new ServerTenures();
+  private readonly workers: Registrations;
   /** Reports on their way. */
   private reporting: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly database: ServerDatabase,
     private readonly claims: Claims,
-  ) {}
+  ) {
+    this.workers = new Registrations(database, claims);
+  }
 
   async apply(batch: WriteBatch): Promise<void> {
     await this.reportInTime(batch);
@@ -62,14 +54,14 @@ export class ServerWrites {
     for (const write of others(batch)) await this.together([write], () => this.change(write));
     await this.together(batch.cancel, (writes) => this.cancel(writes));
     await this.insert(batch.insert);
-    await this.each(batch.register, this.register);
-    await this.each(batch.renew, this.renew);
+    await this.each(batch.register, (input) => this.workers.register(input));
+    await this.each(batch.renew, (input) => this.workers.renew(input));
     for (const write of batch.rescue) await this.together([write], () => this.tryRescue(write));
     await this.each(batch.prune, this.prune);
     for (const write of batch.claim) {
       if (!write.decided) await this.settleAndClaim([], write);
     }
-    await this.each(batch.retire, this.retire);
+    await this.each(batch.retire, (id) => this.workers.retire(id));
   }
 
   /** A run that another batch ends must have reported before: then it still holds its lease. */
@@ -286,69 +278,17 @@ export class ServerWrites {
     for (const write of writes) if (!write.decided) write.succeed();
   }
 
-  private readonly register = async ({
-    worker,
-    beat,
-  }: WriteOf<'register'>['input']): Promise<void> => {
-    await this.database.register(worker, beat);
-    if (this.lost.has(worker.id)) await this.claims.startOver(worker.id);
-    this.lost.delete(worker.id);
-    this.claims.registered.add(worker.id);
-  };
-
-  private readonly renew = async ({
-    workerId,
-    beat,
-  }: WriteOf<'renew'>['input']): Promise<boolean> => {
-    const holds = await this.database.renew(workerId, beat);
-    if (!holds) this.lost.add(workerId);
-    return holds;
-  };
-
-  private readonly retire = async (workerId: string): Promise<void> => {
-    await this.database.retire(workerId);
-    this.claims.registered.delete(workerId);
-    this.lost.delete(workerId);
-  };
-
   /**
    * Not again after an outage: by then the registrations of all workers may have run out, and
    * those that are alive must have the time to renew them.
    */
   private async tryRescue(write: WriteOf<'rescue'>): Promise<void> {
     try {
-      write.succeed(await this.rescue(write.input));
+      write.succeed(await this.workers.rescue(write.input));
     } catch (error) {
       if (!this.database.isOutage(error)) throw error;
       write.refuse(this.database.toBackendError(error));
     }
-  }
-
-  private async rescue({
-    rescuerId,
-    onlyGone,
-  }: WriteOf<'rescue'>['input']): Promise<RescuedTask[]> {
-    const { workers: all, startedAt } = await this.database.reads.findWorkers();
-    if (all.length > 0) this.tenures.see(startedAt);
-    const workers = all.filter(({ id }) => id !== rescuerId);
-    const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
-    const isLost = ({ expired, lease, renewedAt }: KnownWorker) =>
-      expired && !onlyGone && this.tenures.gave(lease, renewedAt, startedAt);
-    const expired = workers.filter(isLost).map(({ id }) => id);
-    if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
-    const rescued = await this.database.rescue(gone, expired);
-    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
-    return rescued.map(({ id, name, workerId, attempt, status }) => {
-      return { id, name, workerId, attempt, status };
-    });
-  }
-
-  /** A claim may come in between when its worker is declared lost. */
-  private async isAnyTaskOrphaned(): Promise<boolean> {
-    if (!this.sweeps.allows(CHEAP_SWEEP)) return false;
-    const { found, took } = await this.database.reads.findOrphan();
-    this.sweeps.ended(took);
-    return found;
   }
 
   private readonly prune = async ({
