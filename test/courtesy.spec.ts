@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Task, type TaskQueue } from 'nestjs-sitq';
+import { serverKinds } from './app/databases/servers.js';
+import { Gate } from './app/gate.js';
 import { until } from './app/processes/scene.js';
 import { startApp } from './app/start-app.js';
+import { tempStore } from './app/temp-store.js';
 
 const TASKS = 100;
 /** What a worker that holds back claims at once. */
@@ -54,5 +57,51 @@ describe('a worker beside a busy application', () => {
     for (let round = 0; round < 5; round += 1) {
       expect(await largestClaim(queue)).toBeGreaterThan(FEW);
     }
+  });
+});
+
+/** Handlers that begin, and how many of them did so in each turn of the event loop. */
+class Crowd {
+  readonly turns: number[] = [];
+  readonly gate = new Gate();
+  private begun = 0;
+
+  constructor(private readonly size: number) {}
+
+  arrive(): Promise<void> {
+    if (this.begun === 0) setImmediate(() => this.endTurn());
+    this.begun += 1;
+    return this.gate.opened;
+  }
+
+  private endTurn(): void {
+    this.turns.push(this.begun);
+    this.begun = 0;
+    if (this.turns.reduce((sum, begun) => sum + begun) === this.size) this.gate.open();
+  }
+}
+
+let crowd: Crowd;
+
+@Injectable()
+class Meeting {
+  @Task()
+  attend(): Promise<void> {
+    return crowd.arrive();
+  }
+}
+
+describe.each(serverKinds())('a worker on %s', (kind) => {
+  test('lets the application have its turn while many handlers begin', async () => {
+    const size = 400;
+    crowd = new Crowd(size);
+    const { options } = await tempStore(kind);
+    const producer = await startApp([Meeting], { ...options, worker: false });
+    const calls = Array.from({ length: size }, () => []);
+    await producer.queue.enqueueMany('Meeting.attend', calls);
+    await startApp([Meeting], { ...options, worker: { concurrency: size } });
+    await crowd.gate.opened;
+    // Two claims hand out fifty at a time, in the same turn where both have come.
+    expect(Math.max(...crowd.turns)).toBeLessThanOrEqual(100);
   });
 });

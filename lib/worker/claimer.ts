@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, ReserveRequest } from '../core/backend.js';
 import { isWakingBackend } from '../core/capabilities/waking-backend.js';
 import type { Clock } from '../core/clock.js';
@@ -17,6 +17,8 @@ const MANY_SLOTS = 100;
 const MOST_PER_CLAIM = 500;
 /** At most so many times the slots are claimed ahead. */
 const MOST_AHEAD = 2;
+/** So many handlers begin in one turn of the event loop... */
+const MOST_AT_ONCE = 50;
 /** How often to try when the store cannot be used, in ms; with a short poll interval more often. */
 const OUTAGE_INTERVAL = 1000;
 
@@ -48,14 +50,18 @@ export class Claimer {
   /** Rings when a claim brought as much as it asked for. */
   private readonly plenty = new Bell();
   private readonly largestClaim: number;
+  private readonly mostAtOnce: number;
   private readonly courtesy: Courtesy | undefined;
   /** Slots that claims on their way will fill. */
   private claiming = 0;
+  private handingOut = Promise.resolve();
   private readonly stopping = new AbortController();
   private loop: Promise<unknown> | undefined;
 
   constructor(private readonly parts: ClaimerParts) {
     const { concurrency, yieldToApp } = parts.settings;
+    // ...but for a store that works inside the event loop: each turn's outcomes are a commit.
+    this.mostAtOnce = parts.backend.parallelClaims > 1 ? MOST_AT_ONCE : Infinity;
     if (yieldToApp) this.courtesy = new Courtesy();
     // With many slots the tasks come in two waves, so that one is claimed while the other runs
     // and is settled; and two workers share what there is.
@@ -84,6 +90,7 @@ export class Claimer {
     this.courtesy?.stop();
     this.bell.ring();
     await this.loop;
+    await this.handingOut;
   }
 
   /** Whether a handler has a limit, which tasks beyond the free slots could exceed. */
@@ -122,9 +129,18 @@ export class Claimer {
     const began = performance.now();
     const tasks = await this.reserve(most);
     this.lookahead.noteClaim(performance.now() - began);
-    this.claiming -= most;
-    for (const task of tasks) this.parts.onTask(task);
+    this.claiming -= most - tasks.length;
+    this.handingOut = this.handingOut.then(() => this.handOut(tasks));
     return tasks.length === most;
+  }
+
+  /** Many handlers that begin at once would hold up whatever else the process does. */
+  private async handOut(tasks: readonly ReservedTask[]): Promise<void> {
+    for (const [index, task] of tasks.entries()) {
+      if (index > 0 && index % this.mostAtOnce === 0) await nextTurn();
+      this.claiming -= 1;
+      this.parts.onTask(task);
+    }
   }
 
   /** Not for every one that has left the line: a claim is cheaper the more it brings. */
@@ -170,7 +186,7 @@ export class Claimer {
   private async rest(): Promise<void> {
     const { backend, clock, onRest, settings, slots } = this.parts;
     let until = settings.pollInterval;
-    if (slots.free > 0 && isWakingBackend(backend)) {
+    if (slots.free - slots.waiting > this.claiming && isWakingBackend(backend)) {
       const eta = await backend.nextEta(this.request()).catch(() => null);
       if (eta !== null) until = Math.min(until, Math.max(1, eta - clock.now()));
     }
