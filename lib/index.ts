@@ -51,7 +51,9 @@ export type { Clock } from './core/clock.js';
 export type { ArgsOf, HandlerClass, MethodOf, ResultOf } from './core/handler-types.js';
 
 export type { IsolatedRun, Isolation } from './worker/isolation/isolation.js';
-export { Worker, type WorkerParts, type WorkerStats } from './worker/worker.js';
+export { Worker } from './worker/worker.js';
+export type { WorkerParts } from './worker/worker-parts.js';
+export type { WorkerStats } from './worker/worker-stats.js';
 export { HandlerRegistry } from './core/registry.js';
 export type { Handler } from './core/handler.js';
 export type { BackoffPlan } from './core/retry-policy.js';

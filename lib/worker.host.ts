@@ -17,7 +17,8 @@ import { isIsolatedThread } from './isolation/is-isolated-thread.js';
 import { TaskExplorer } from './task.explorer.js';
 import { IsolatedThreads } from './worker/isolation/isolated-threads.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
-import { Worker, type WorkerStats } from './worker/worker.js';
+import { Worker } from './worker/worker.js';
+import type { WorkerStats } from './worker/worker-stats.js';
 
 /** What each thread of isolated handlers runs. */
 const THREAD = new URL('./isolation/isolated.thread.js', import.meta.url);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Backend } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import {
   isLeasingBackend,
@@ -14,26 +13,20 @@ import { isWakingBackend, type BackendChange } from '../core/capabilities/waking
 import { clockOf } from '../core/capabilities/clocked-backend.js';
 import type { Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
-import type { SitqLogger } from '../core/logger.js';
 import { PayloadCodec } from '../core/payload-codec.js';
-import type { Plugin } from '../core/plugin.js';
 import { currentProcess } from '../core/process-identity.js';
 import type { Handler } from '../core/handler.js';
-import type { HandlerRegistry } from '../core/registry.js';
-import type { Serializer } from '../core/serializer.js';
 import { TaskContext } from '../core/task-context.js';
 import type { ReservedTask } from '../core/task.js';
 import { VERSION } from '../core/version.js';
 import { within } from '../core/within.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
-import type { WorkerOptions } from '../interfaces/worker-options.interface.js';
 import { Bell } from './bell.js';
 import { CancelWatch } from './cancel-watch.js';
 import { Claimer } from './claimer.js';
 import { Culprits } from './heartbeat/culprits.js';
 import { HeartbeatThread } from './heartbeat/heartbeat-thread.js';
-import type { Isolation } from './isolation/isolation.js';
 import { notIsolated } from './isolation/not-isolated.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoopLag } from './loop-lag.js';
@@ -46,7 +39,9 @@ import { Settler } from './settler.js';
 import { Slots } from './slots.js';
 import { TaskRun, type TaskRunParts } from './task-run.js';
 import { TaskRunner } from './task-runner.js';
+import type { WorkerParts } from './worker-parts.js';
 import { readWorkerOptions, type WorkerSettings } from './worker-settings.js';
+import type { WorkerStats } from './worker-stats.js';
 
 /** Aborted handlers have a fifth of the shutdown timeout, at most so many ms, to come to an end. */
 const LONGEST_ABORT = 2000;
@@ -54,41 +49,6 @@ const LONGEST_ABORT = 2000;
 const LAST_WRITES = 1000;
 /** How often to look whether tasks that were claimed ahead still wait, in ms. */
 const LINE_INTERVAL = 100;
-
-/**
- * What a worker is made of; Nest provides all of it.
- *
- * @publicApi
- */
-export interface WorkerParts {
-  readonly backend: Backend;
-  readonly registry: HandlerRegistry;
-  readonly options?: WorkerOptions;
-  /** @default DefaultSerializer */
-  readonly serializer?: Serializer;
-  /** @default a context of its own */
-  readonly context?: TaskContext;
-  /** @default none */
-  readonly plugins?: readonly Plugin[];
-  readonly logger: SitqLogger;
-  /** Where handlers with `isolate: true` run. @default none: such a handler is refused */
-  readonly isolation?: Isolation;
-  /** @default that of the backend, else of this machine */
-  readonly clock?: Clock;
-}
-
-/**
- * What a worker is doing.
- *
- * @publicApi
- */
-export interface WorkerStats {
-  readonly state: 'created' | 'running' | 'draining' | 'stopped';
-  readonly inFlight: number;
-  readonly stuck: number;
-  /** Writes that were refused because the lease was no longer its own. */
-  readonly refused: number;
-}
 
 /**
  * Claims tasks and runs them.
