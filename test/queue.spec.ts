@@ -343,6 +343,21 @@ describe('enqueueMany', () => {
     expect([drawn, stored]).toEqual([95, 95]);
   });
 
+  test('sends a chunk before it draws the next one', async () => {
+    const queue = await idleQueue(); // on SQLite what is sent is stored in the same turn
+    let stored = 0;
+    const storedAtFirst: number[] = [];
+    function* houses(): Generator<[number]> {
+      for (let i = 0; i < 30; i += 1) {
+        if (i % 10 === 0) storedAtFirst.push(stored);
+        yield [i];
+      }
+    }
+    const onChunk = (ids: string[]) => void (stored += ids.length);
+    await queue.enqueueMany('send', houses(), { chunkSize: 10, onChunk });
+    expect(storedAtFirst).toEqual([0, 10, 20]);
+  });
+
   test('takes an async generator', async () => {
     const queue = await idleQueue();
     async function* houses(): AsyncGenerator<[string]> {

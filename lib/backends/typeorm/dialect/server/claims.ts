@@ -3,14 +3,13 @@ import type { ReservedTask } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { stranger } from '../stranger.js';
 import { Holdings } from './holdings.js';
-import { Lanes, type Lane } from './lanes.js';
+import { Lanes, type Lane, type LaneEntry } from './lanes.js';
 import { Pace } from './pace.js';
 import type { ServerClock } from './server-clock.js';
 import type {
   ClaimedTask,
   ClaimOrder,
   Ended,
-  LaneHead,
   ServerDatabase,
   Settlement,
 } from './server-database.js';
@@ -68,9 +67,14 @@ export class Claims {
   }
 
   /** This process enqueued tasks, or gave them back. */
-  added(tasks: readonly LaneHead[]): void {
+  added(tasks: readonly LaneEntry[]): void {
     const now = this.clock.now();
-    for (const task of tasks) this.lanes.added(task, now);
+    let head: LaneEntry | undefined;
+    for (const task of tasks) {
+      if (head && isBehind(task, head)) continue;
+      head = task;
+      this.lanes.added(task, now);
+    }
   }
 
   /**
@@ -241,4 +245,12 @@ function ordered(lane: Lane, { handlers }: ReserveRequest): ClaimOrder['lanes'][
   const { queue, name, priority, from } = lane;
   const { free = Infinity, maxAttempts = DEFAULT_MAX_ATTEMPTS } = handlers?.get(name) ?? {};
   return { queue, name, priority, from, maxAttempts, room: Math.min(free, 1_000_000) };
+}
+
+/** Whether it tells nothing about their lane that the other one does not. */
+function isBehind(task: LaneEntry, other: LaneEntry): boolean {
+  const { queue, name, priority, eta } = other;
+  return (
+    task.eta >= eta && task.name === name && task.queue === queue && task.priority === priority
+  );
 }

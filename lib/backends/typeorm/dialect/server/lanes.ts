@@ -2,6 +2,9 @@ import type { ReserveRequest } from '../../../../core/backend.js';
 import { roomFor } from '../../../../core/room-for.js';
 import type { ClaimOrder, LaneHead, Place } from './server-database.js';
 
+/** A task of a lane, wherever it stands in it. */
+export type LaneEntry = Omit<LaneHead, 'seq'>;
+
 /** What this process knows of a lane. */
 export interface Lane {
   readonly queue: string;
@@ -60,9 +63,10 @@ export class Lanes {
   }
 
   /** This process enqueued a task, or gave one back. */
-  added(task: LaneHead, now: number): void {
+  added(task: LaneEntry, now: number): void {
     const lane = this.lane(task);
-    if (comparePlaces(task, lane.from) < 0) lane.from = { eta: task.eta, seq: 0 };
+    const place = { eta: task.eta, seq: 0 };
+    if (comparePlaces(place, lane.from) < 0) lane.from = place;
     lane.readyAt = Math.min(lane.readyAt, task.eta);
     lane.seenAt = now;
   }

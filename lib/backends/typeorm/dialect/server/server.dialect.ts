@@ -104,7 +104,7 @@ export class ServerDialect implements Dialect {
   }
 
   joinedEnqueue(tasks: readonly NewTask[]): void {
-    this.claims.added(tasks.map((task) => ({ ...task, seq: 0 })));
+    this.claims.added(tasks);
   }
 
   joinedEnd(taskId: string, lease: number): void {

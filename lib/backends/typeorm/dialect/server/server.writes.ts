@@ -118,7 +118,7 @@ export class ServerWrites {
 
   private inserted(write: WriteOf<'insert'>, refusedId: string | undefined): void {
     if (refusedId === undefined) {
-      this.claims.added(write.input.map((task) => ({ ...task, seq: 0 })));
+      this.claims.added(write.input);
       write.succeed();
       return;
     }
