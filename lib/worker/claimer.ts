@@ -186,7 +186,7 @@ export class Claimer {
   private async rest(): Promise<void> {
     const { backend, clock, onRest, settings, slots } = this.parts;
     let until = settings.pollInterval;
-    if (slots.free - slots.waiting > this.claiming && isWakingBackend(backend)) {
+    if (slots.free > 0 && isWakingBackend(backend)) {
       const eta = await backend.nextEta(this.request()).catch(() => null);
       if (eta !== null) until = Math.min(until, Math.max(1, eta - clock.now()));
     }
