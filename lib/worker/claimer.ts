@@ -55,6 +55,8 @@ export class Claimer {
   /** Slots that claims on their way will fill. */
   private claiming = 0;
   private handingOut = Promise.resolve();
+  /** How often the registration was lost. */
+  private losses = 0;
   private readonly stopping = new AbortController();
   private loop: Promise<unknown> | undefined;
 
@@ -82,6 +84,11 @@ export class Claimer {
   /** There may be something to claim, or room for it. */
   wake(): void {
     this.bell.ring();
+  }
+
+  /** The registration is lost: what was claimed and has not begun is no longer this worker's. */
+  letGo(): void {
+    this.losses += 1;
   }
 
   /** Resolves when the last claim has come. */
@@ -130,16 +137,17 @@ export class Claimer {
     const tasks = await this.reserve(most);
     this.lookahead.noteClaim(performance.now() - began);
     this.claiming -= most - tasks.length;
-    this.handingOut = this.handingOut.then(() => this.handOut(tasks));
+    const { losses } = this;
+    this.handingOut = this.handingOut.then(() => this.handOut(tasks, losses));
     return tasks.length === most;
   }
 
   /** Many handlers that begin at once would hold up whatever else the process does. */
-  private async handOut(tasks: readonly ReservedTask[]): Promise<void> {
+  private async handOut(tasks: readonly ReservedTask[], losses: number): Promise<void> {
     for (const [index, task] of tasks.entries()) {
       if (index > 0 && index % this.mostAtOnce === 0) await nextTurn();
       this.claiming -= 1;
-      this.parts.onTask(task);
+      if (this.losses === losses) this.parts.onTask(task);
     }
   }
 

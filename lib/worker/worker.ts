@@ -360,6 +360,7 @@ export class Worker implements RunObserver {
         return { inFlight, stuck, lingering: this.slots.lingering(), loopLag };
       },
       onLost: () => {
+        this.claimer?.letGo();
         for (const run of this.slots.all()) {
           run.abort(new LeaseLostError(run.reserved.id, run.reserved.lease));
         }

@@ -104,6 +104,27 @@ export const leaseCases = {
     await scene.backend.registerWorker(worker(), LONG);
     assert.equal(await scene.backend.renewWorker(WORKER, LONG), true);
   },
+
+  'hands out once what is claimed while a worker registers again': async (scene: Leasing) => {
+    const { backend } = scene;
+    await backend.registerWorker(worker(), LONG);
+    for (let round = 0; round < 20; round += 1) {
+      const { id } = await scene.running();
+      await backend.renewWorker(WORKER, SHORT);
+      await rescued(scene);
+      assert.equal(await backend.renewWorker(WORKER, LONG), false);
+      const claimed: ReservedTask[] = [];
+      const registering = backend.registerWorker(worker(), LONG);
+      while (claimed.length === 0) claimed.push(...(await claimIfRegistered(scene)));
+      await registering;
+      for (let look = 0; look < 2; look += 1) claimed.push(...(await scene.claim()));
+      same(
+        claimed.map((task) => task.id),
+        [id],
+      );
+      await scene.complete(claimed[0]!);
+    }
+  },
 };
 
 export const leaseAndCancelCases = {
@@ -139,6 +160,15 @@ export async function lost(scene: Leasing, parts = {}): Promise<ReservedTask> {
 /** Looks until something is rescued. */
 export function rescued(scene: Leasing): Promise<RescuedTask> {
   return eventually('the rescue', async () => (await scene.backend.rescueTasks())[0]);
+}
+
+async function claimIfRegistered(scene: Leasing): Promise<ReservedTask[]> {
+  try {
+    return await scene.claim();
+  } catch (error) {
+    if (error instanceof LeaseLostError) return [];
+    throw error;
+  }
 }
 
 export function worker(id = WORKER): WorkerRegistration {

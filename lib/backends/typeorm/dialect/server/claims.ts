@@ -117,9 +117,11 @@ export class Claims {
   /**
    * This worker had lost its registration and let go of all its runs. Whoever took over from it
    * stepped over what somebody had locked just then: that runs on it still, and is looked for.
+   *
+   * @param left what it held before it registered again.
    */
-  async startOver(workerId: string): Promise<void> {
-    this.letGo(workerId, await this.database.reads.findHeld(workerId));
+  startOver(workerId: string, left: readonly ClaimedTask[]): void {
+    this.letGo(workerId, left);
   }
 
   /** The earliest eta of a task that this request may take, past or ahead. */

@@ -22,8 +22,11 @@ export class Registrations {
   ) {}
 
   async register({ worker, beat }: WriteKinds['register']['input']): Promise<void> {
+    const isBack = this.lost.has(worker.id);
+    // While it is not registered it claims nothing: what it holds now is of the time before.
+    const left = isBack ? await this.database.reads.findHeld(worker.id) : [];
     await this.database.register(worker, beat);
-    if (this.lost.has(worker.id)) await this.claims.startOver(worker.id);
+    if (isBack) this.claims.startOver(worker.id, left);
     this.lost.delete(worker.id);
     this.claims.registered.add(worker.id);
   }
