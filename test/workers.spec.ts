@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Task, type WorkerOptions } from 'nestjs-sitq';
+import { Task, TaskQueue, TypeOrmBackend, type WorkerOptions } from 'nestjs-sitq';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,17 @@ import { Scene } from './app/processes/scene.js';
 import { startApp } from './app/start-app.js';
 import { createStore, stores, type Store } from './app/stores.js';
 import { tempStore } from './app/temp-store.js';
+
+const REGISTRATION = {
+  host: hostname(),
+  pid: process.pid,
+  processIdentity: null,
+  version: '1.2.3',
+  queues: null,
+  handlers: ['Chores.wait'],
+  limits: {},
+  concurrency: 1,
+};
 
 let gate = new Gate();
 
@@ -131,6 +142,30 @@ describe.each(stores())('workers in other processes on %s', (kind) => {
     victim.kill('SIGKILL');
     await eventually(async () => (await queue.workers()).length === 1);
     expect(await pids()).toEqual([survivor.pid]);
+  });
+});
+
+describe.each(stores().filter((kind) => kind !== 'sqlite'))('a worker on %s', (kind) => {
+  test('that registers again hands on what a late claim of its own brought', async () => {
+    const store = await tempStore(kind);
+    const backend = new TypeOrmBackend(store.options);
+    await backend.open();
+    const [id, sql] = ['worker-1', await store.sql()];
+    const beat = { lease: 60_000, inFlight: 0, stuck: 0, lingering: {}, loopLag: null };
+    const worker = { ...REGISTRATION, id };
+    await backend.registerWorker(worker, beat);
+    await new TaskQueue({ backend }).enqueue('Chores.wait', [], { id: 'late' });
+    await sql.run('DELETE FROM sitq_worker');
+    expect(await backend.renewWorker(id, beat)).toBe(false);
+    await sql.run(
+      `UPDATE sitq_task SET status = 'running', worker_id = '${id}', attempt = 1, lease = 7,
+         started_at = eta, max_attempts = 3`,
+    );
+    await backend.registerWorker(worker, beat);
+    expect(await backend.reserveTask(id)).toMatchObject([{ id: 'late', attempt: 2, lease: 8 }]);
+    expect(await backend.reserveTask(id)).toEqual([]);
+    await sql.close();
+    await backend.close();
   });
 });
 

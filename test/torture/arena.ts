@@ -243,8 +243,15 @@ export class Arena {
     return this.children.flatMap((child) => child.output.match(pattern) ?? []);
   }
 
+  /** What cannot be cleared away, such as a database on a server that is down, is left and told. */
   async close(): Promise<void> {
-    for (const close of this.closers.toReversed()) await close();
+    for (const close of this.closers.toReversed()) {
+      try {
+        await close();
+      } catch (error) {
+        console.error(`Not cleared away: ${String(error)}`);
+      }
+    }
   }
 
   private withDurability(store: Store): Store {

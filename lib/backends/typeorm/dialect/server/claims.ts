@@ -115,10 +115,8 @@ export class Claims {
   }
 
   /**
-   * This worker had lost its registration and let go of all its runs. Whoever took over from it
-   * stepped over what somebody had locked just then: that runs on it still, and is looked for.
-   *
-   * @param left what it held before it registered again.
+   * This worker had lost its registration and let go of all its runs. What could not be handed on
+   * runs on it still, and is looked for.
    */
   startOver(workerId: string, left: readonly ClaimedTask[]): void {
     this.letGo(workerId, left);

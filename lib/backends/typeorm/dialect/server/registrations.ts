@@ -3,7 +3,7 @@ import { isProcessGone } from '../../../../core/process-identity.js';
 import type { WriteKinds } from '../../write-batch.js';
 import type { Claims } from './claims.js';
 import { Pace } from './pace.js';
-import type { KnownWorker, ServerDatabase } from './server-database.js';
+import type { ClaimedTask, KnownWorker, ServerDatabase } from './server-database.js';
 import { ServerTenures } from './server-tenures.js';
 
 /** Up to so many ms a look for tasks without a worker may be repeated at will. */
@@ -23,12 +23,28 @@ export class Registrations {
 
   async register({ worker, beat }: WriteKinds['register']['input']): Promise<void> {
     const isBack = this.lost.has(worker.id);
-    // While it is not registered it claims nothing: what it holds now is of the time before.
-    const left = isBack ? await this.database.reads.findHeld(worker.id) : [];
+    const left = isBack ? await this.handOn(worker.id) : [];
     await this.database.register(worker, beat);
     if (isBack) this.claims.startOver(worker.id, left);
     this.lost.delete(worker.id);
     this.claims.registered.add(worker.id);
+  }
+
+  /**
+   * Before a worker registers again: a claim that was under way when it stood still may have come
+   * true since. Such tasks must not run under their lease once more.
+   *
+   * @returns what cannot be handed on, since somebody has it locked. Of this moment it is the
+   * worker's own: while it is not registered it claims nothing.
+   */
+  private async handOn(workerId: string): Promise<ClaimedTask[]> {
+    const { reads } = this.database;
+    const held = new Map((await reads.findHeld(workerId)).map(({ id, lease }) => [id, lease]));
+    if (held.size === 0) return [];
+    const rescued = await this.database.rescue([], []);
+    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
+    const left = await reads.findHeld(workerId);
+    return left.filter(({ id, lease }) => held.get(id) === lease);
   }
 
   /** @returns whether the registration holds. */
