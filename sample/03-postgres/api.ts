@@ -18,7 +18,10 @@ import { StatsController } from './stats.controller.js';
 class ApiModule {}
 
 endWithParent();
-const app = await NestFactory.create(ApiModule, { logger: ['fatal', 'error', 'warn'] });
+const app = await NestFactory.create(ApiModule, {
+  logger: ['fatal', 'error', 'warn'],
+  forceCloseConnections: true, // a client that goes on asking would keep it open
+});
 app.enableShutdownHooks();
 await app.listen(process.env.PORT ?? 0);
 tellParent((await app.getUrl()).replace('[::1]', 'localhost'));

@@ -57,7 +57,7 @@ The shop is open until Ctrl-C, with ${settings.orders} orders a second. Try in a
       kills a worker: the others take its orders over
   DATABASE_URL=${shownUrl} node build/03-postgres/worker.js
       starts one more`);
-  await watch(shop, shop.orderSteadily(settings.orders));
+  await watch(shop, shop.orderSteadily(settings.orders, interrupt.signal));
 }
 
 /** All customers come at once; the shop closes when the last one has an invoice. */

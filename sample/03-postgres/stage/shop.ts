@@ -54,9 +54,9 @@ export class Shop {
     await Promise.all(Array.from({ length: COUNTERS }, serve));
   }
 
-  /** So many orders a second, for ever. */
-  async orderSteadily(perSecond: number): Promise<never> {
-    for (;;) await Promise.all([this.order(), sleep(1000 / perSecond)]);
+  /** So many orders a second, until the signal aborts; then it rejects. */
+  async orderSteadily(perSecond: number, signal: AbortSignal): Promise<never> {
+    for (;;) await Promise.all([this.order(), sleep(1000 / perSecond, undefined, { signal })]);
   }
 
   async news(): Promise<News> {
