@@ -41,8 +41,7 @@ export class Registrations {
     const { reads } = this.database;
     const held = new Map((await reads.findHeld(workerId)).map(({ id, lease }) => [id, lease]));
     if (held.size === 0) return [];
-    const rescued = await this.database.rescue([], []);
-    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
+    await this.takeOver([], []);
     const left = await reads.findHeld(workerId);
     return left.filter(({ id, lease }) => held.get(id) === lease);
   }
@@ -70,11 +69,17 @@ export class Registrations {
       expired && !onlyGone && this.tenures.gave(lease, renewedAt, startedAt);
     const expired = workers.filter(isLost).map(({ id }) => id);
     if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
-    const rescued = await this.database.rescue(gone, expired);
-    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
+    const rescued = await this.takeOver(gone, expired);
     return rescued.map(({ id, name, workerId, attempt, status }) => {
       return { id, name, workerId, attempt, status };
     });
+  }
+
+  /** From these workers, and from those that are not registered. */
+  private async takeOver(gone: string[], expired: string[]) {
+    const rescued = await this.database.rescue(gone, expired);
+    this.claims.added(rescued.filter(({ status }) => status === 'queued'));
+    return rescued;
   }
 
   /** A claim may come in between when its worker is declared lost. */
