@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Child } from './app/processes/child.js';
 import type { Whereabouts } from './app/processes/isolated-tasks.js';
-import { readLines } from './app/processes/lines.js';
+import { LinesFile } from './app/processes/lines.js';
 import { Scene, until } from './app/processes/scene.js';
 import { startApp } from './app/start-app.js';
 import { createStore, stores } from './app/stores.js';
@@ -167,7 +167,7 @@ describe('the threads', () => {
     worker.kill('SIGTERM');
     expect(await worker.exit).toEqual({ code: null, signal: 'SIGTERM' });
     expect(await queue.getTask(endless.id)).toMatchObject({ status: 'queued', attempt: 0 });
-    const closed = readLines<{ closed: number }>(scene.path('ledger.jsonl'));
+    const closed = new LinesFile<{ closed: number }>(scene.path('ledger.jsonl')).read();
     expect(closed).toHaveLength(2); // the process, and the thread that listened
   });
 

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SitqModule, TaskQueue } from '../../../lib/index.js';
-import { readLines } from './lines.js';
+import { LinesFile } from './lines.js';
 import { answer, append, tell } from './parent.js';
 import type { JournalEntry, ProducerConfig } from './protocol.js';
 import { seededRandom } from './random.js';
@@ -69,7 +69,7 @@ async function produce(): Promise<void> {
 /** The tasks of this producer in the journal, and whether it was told what became of each. */
 function toldBefore(): Map<string, boolean> {
   const told = new Map<string, boolean>();
-  for (const { step, task } of readLines<JournalEntry>(journal)) {
+  for (const { step, task } of new LinesFile<JournalEntry>(journal).read()) {
     if (task.startsWith(`${name}-`)) told.set(task, told.get(task) || step !== 'invoke');
   }
   return told;

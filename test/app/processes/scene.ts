@@ -9,7 +9,7 @@ import { SitqModule, TaskQueue, type SitqOptions, type WorkerOptions } from '../
 import { openSqlite, type Sql } from '../databases/sql.js';
 import type { Store, StoreOptions } from '../stores.js';
 import { Child } from './child.js';
-import { readLines } from './lines.js';
+import { LinesFile } from './lines.js';
 import type { JournalEntry, LedgerEntry, ProducerConfig, WorkerConfig } from './protocol.js';
 
 /** A store, a folder with the files that children write, and the children themselves. */
@@ -19,6 +19,8 @@ export class Scene {
   readonly database = this.path('tasks.sqlite');
   private readonly journal = this.path('journal.jsonl');
   private readonly ledger = this.path('ledger.jsonl');
+  private readonly told = new LinesFile<JournalEntry>(this.journal);
+  private readonly ran = new LinesFile<LedgerEntry>(this.ledger);
   private readonly children: Child[] = [];
   private readonly closers: (() => unknown)[] = [];
 
@@ -87,11 +89,11 @@ export class Scene {
   }
 
   readJournal(): JournalEntry[] {
-    return readLines(this.journal);
+    return this.told.read();
   }
 
   readLedger(): LedgerEntry[] {
-    return readLines(this.ledger);
+    return this.ran.read();
   }
 
   /** Ends its processes that still live, and removes the folder. */
