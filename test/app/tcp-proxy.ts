@@ -26,6 +26,8 @@ interface Cut {
   /** Part of the request, such as `COMMIT`. */
   readonly text: string;
   readonly side: 'before' | 'after';
+  /** What the client hears in place of the reply. @default its connection ends */
+  readonly instead?: Buffer;
   readonly done: Gate;
 }
 
@@ -141,6 +143,14 @@ export class TcpProxy {
     return this.plan({ text, side: 'after', done: new Gate() });
   }
 
+  /**
+   * The next request with this text arrives and is done, and the client hears this instead of the
+   * reply. Resolves when that has happened.
+   */
+  denyAfter(text: string, instead: Buffer): Promise<void> {
+    return this.plan({ text, side: 'after', instead, done: new Gate() });
+  }
+
   close(): void {
     this.refuse();
     this.thaw();
@@ -203,8 +213,11 @@ class Link {
   /** Servers answer when a request is done; neither driver sends the next one earlier. */
   private reply(data: Buffer): void {
     if (this.pending) {
-      this.destroy();
-      this.pending.done.open();
+      const { instead, done } = this.pending;
+      this.pending = undefined;
+      if (instead) this.client.write(instead);
+      else this.destroy();
+      done.open();
     } else if (this.weather.repliesPass) {
       this.client.write(data);
     }

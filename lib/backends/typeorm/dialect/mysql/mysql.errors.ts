@@ -10,12 +10,12 @@ const LOST = new Set([
 
 /**
  * Numbers of the server: shutting down, no more connections, connection killed or idle, disk or
- * memory full, read-only (which after a failover another server is not), node of a cluster not
- * ready.
+ * memory full, a disk that fails (below the log, a file, a table), read-only (which after a failover
+ * another server is not), node of a cluster not ready.
  */
 const OUTAGE = new Set([
-  1053, 1040, 1203, 1226, 1927, 4031, 1159, 1161, 1021, 1114, 1206, 1037, 1041, 1290, 1792, 1836,
-  1047, 3100,
+  1053, 1040, 1203, 1226, 1927, 4031, 1159, 1161, 1021, 1114, 1206, 1037, 1041, 1180, 1181, 1030,
+  1024, 1026, 3, 5, 1290, 1792, 1836, 1047, 3100,
 ]);
 /**
  * Deadlock, wait for a lock given up, row changed since it was read, not certified by a cluster;

@@ -160,7 +160,8 @@ export class Claims {
       return tasks;
     });
     claiming.catch((error: unknown) => {
-      if (this.database.isOutage(error)) this.holdings.doubt(workerId);
+      // Whatever else went wrong: a server whose disk fails may deny what it has committed.
+      if (!this.database.isConflict(error)) this.holdings.doubt(workerId);
     });
     const taken = await claiming;
     taken.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);
