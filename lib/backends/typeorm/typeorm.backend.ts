@@ -57,11 +57,11 @@ import type { WriteBatch, WriteKind, WriteKinds } from './write-batch.js';
 
 /** How long opening waits for a server that is away, and for processes in the way, in ms. */
 const OPEN_PATIENCE = 30_000;
-/** How long closing waits for a server to do what was accepted before, in ms... */
+/** How long closing waits for what was accepted before, in ms... */
 const LAST_COMMITS = 5000;
-/** ...to come back when it is away... */
+/** ...for a server that is away to come back... */
 const LAST_PATIENCE = 1000;
-/** ...and to say goodbye. */
+/** ...and for it to say goodbye. */
 const GOODBYES = 500;
 
 const CHECKS = {
@@ -311,10 +311,10 @@ export class TypeOrmBackend
     await this.disconnect(dataSource);
   }
 
-  /** Waits as long as it takes for a file, but not for a server that is away. */
+  /** Waits longer for a file that others have locked than for a server that is away. */
   private async drain(): Promise<void> {
     const isFile = this.dialect.abandon === undefined;
-    const patience = isFile ? Infinity : LAST_PATIENCE;
+    const patience = isFile ? LAST_COMMITS : LAST_PATIENCE;
     const drained = Object.values(this.commits).map((commit) => commit.drain(patience));
     if (isFile) await Promise.all(drained);
     else await within(LAST_COMMITS, Promise.all(drained));
