@@ -16,50 +16,14 @@ import {
 import { parseDuration } from '../lib/core/duration.js';
 import { backoffDelay, parseBackoff } from '../lib/core/retry-policy.js';
 import { readSitqOptions } from '../lib/sitq.settings.js';
+import {
+  anyText as text,
+  keptValue as kept,
+  primitiveValue as primitive,
+} from './app/arbitraries.js';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
 import { shape } from './app/shape.js';
 import { Lines } from './app/start-app.js';
-
-/** Any text at all: also NUL, lone surrogates, and keys that mean something to JavaScript. */
-const utf16 = fc.array(fc.nat({ max: 0xffff })).map((units) => String.fromCharCode(...units));
-const text = fc.oneof(
-  fc.string({ unit: 'binary' }),
-  utf16,
-  fc.constantFrom('__proto__', 'constructor', 'toJSON', '\0', '\ud800', '\u2028', '~1', ''),
-);
-const safeKey = text.filter((each) => each !== '__proto__');
-
-const primitive = fc.oneof(
-  text,
-  fc.double(),
-  fc.integer(),
-  fc.constantFrom(NaN, -0, Infinity, -Infinity, undefined, null, true, false),
-  fc.bigInt(),
-);
-
-const special = fc.oneof(
-  fc.date({ noInvalidDate: false }),
-  fc.webUrl().map((url) => new URL(url)),
-  fc.constantFrom(/a+(b|c)?/giu, /[/\]]/),
-  fc.uint8Array(),
-  fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-  fc.uint8Array({ minLength: 5 }).map((bytes) => bytes.subarray(1, 3)),
-  fc.float64Array(),
-  fc.int16Array(),
-  fc.uint8Array().map((bytes) => bytes.slice().buffer),
-);
-
-/** Every kind of value that `DefaultSerializer` promises to keep. */
-const { value: kept } = fc.letrec<{ value: unknown; nested: unknown }>((tie) => ({
-  value: fc.oneof({ maxDepth: 5 }, primitive, special, tie('nested')),
-  nested: fc.oneof(
-    fc.array(tie('value'), { maxLength: 6 }),
-    fc.dictionary(safeKey, tie('value'), { maxKeys: 6, noNullPrototype: false }),
-    fc.array(tie('value'), { maxLength: 4 }).map((items) => new Set(items)),
-    fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }).map((all) => new Map(all)),
-    fc.sparseArray(tie('value'), { maxLength: 6, maxNumElements: 3 }),
-  ),
-}));
 
 /** Containers that hold each other, and themselves, in any way. */
 const graph = fc

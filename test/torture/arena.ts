@@ -29,8 +29,8 @@ export interface Load {
   readonly worker?: WorkerOptions;
   /** How the processes reach the store, where that is not the direct way. */
   readonly through?: Store['options'];
-  /** More environment for a worker of this name. */
-  readonly env?: (name: string) => Record<string, string>;
+  /** What else a worker of this name is started with. */
+  readonly more?: (name: string) => Partial<WorkerConfig>;
 }
 
 /** What was left when all was over. */
@@ -136,9 +136,9 @@ export class Arena {
     return sleep(this.between(least, most));
   }
 
-  /** A worker that is up, as soon as there is one. */
-  async victim(): Promise<Child> {
-    await until(() => this.up.size > 0);
+  /** A worker that is up, as soon as there are so many. */
+  async victim(of = 1): Promise<Child> {
+    await until(() => this.up.size >= of);
     return this.pick(this.up);
   }
 
@@ -148,7 +148,7 @@ export class Arena {
     const options = { concurrency: CONCURRENCY, lease: LEASE, pollInterval: POLL, ...load.worker };
     const name = `worker-${(this.workers += 1)}`;
     const store = load.through ?? scene.options;
-    const worker = scene.worker(name, options, { store, env: load.env?.(name), ...more });
+    const worker = scene.worker(name, options, { store, ...load.more?.(name), ...more });
     this.children.push(worker);
     const ready = worker.ready().then(() => this.up.add(worker));
     this.starting.add(ready);

@@ -1,12 +1,15 @@
 import type { Fault } from './fault.js';
 import { blocked } from './faults/blocked.js';
+import { boots } from './faults/boots.js';
 import { clock } from './faults/clock.js';
 import { deadlocks } from './faults/deadlocks.js';
 import { deaf } from './faults/deaf.js';
 import { diskFull } from './faults/disk-full.js';
+import { fuzz } from './faults/fuzz.js';
 import { ioErrors } from './faults/io-errors.js';
 import { lockHolder } from './faults/lock-holder.js';
 import { network } from './faults/network.js';
+import { oldSnapshot } from './faults/old-snapshot.js';
 import { pause } from './faults/pause.js';
 import { poison } from './faults/poison.js';
 import { powerCut } from './faults/power-cut.js';
@@ -15,6 +18,7 @@ import { readOnly } from './faults/read-only.js';
 import { release } from './faults/release.js';
 import { restart } from './faults/restart.js';
 import { rollback } from './faults/rollback.js';
+import { serverDiskFull } from './faults/server-disk-full.js';
 import { serverPowerCut } from './faults/server-power-cut.js';
 import { sessions } from './faults/sessions.js';
 import { shutdown } from './faults/shutdown.js';
@@ -41,9 +45,13 @@ export const FAULTS: readonly Fault[] = [
   powerCut,
   serverPowerCut,
   diskFull,
+  serverDiskFull,
   ioErrors,
   readOnly,
   clock,
   release,
+  boots,
+  oldSnapshot,
   starvation,
+  fuzz,
 ];

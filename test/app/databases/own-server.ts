@@ -92,16 +92,16 @@ export class OwnServer {
   /** Resolves when it answers. */
   async start(): Promise<void> {
     const { crash, run, user } = this.recipe;
-    const log = join(this.folder, 'log');
     const signal = crash === 'SIGQUIT' ? 'QUIT' : 'KILL';
+    const { log } = this;
     this.process = await GuardedProcess.start(run(this.folder, this.port), { user, log, signal });
-    const giveUpAt = Date.now() + LONGEST_START;
-    while (!(await this.answers())) {
-      if (!this.process.alive || Date.now() > giveUpAt) {
-        throw new Error(`The server did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`);
-      }
-      await sleep(20);
-    }
+    if (await this.comesUp(this.process)) return;
+    throw new Error(`The server did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`);
+  }
+
+  /** Starts it again where it has ended, or ends now, by itself. Resolves when it answers. */
+  async revive(): Promise<void> {
+    if (!this.process || !(await this.comesUp(this.process))) await this.start();
   }
 
   /** Ends it in order; what is connected is cut off. */
@@ -118,6 +118,20 @@ export class OwnServer {
   async close(): Promise<void> {
     await this.crash();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get log(): string {
+    return join(this.folder, 'log');
+  }
+
+  /** Whether it answers in time. */
+  private async comesUp(process: GuardedProcess): Promise<boolean> {
+    const giveUpAt = Date.now() + LONGEST_START;
+    while (!(await this.answers())) {
+      if (!process.alive || Date.now() > giveUpAt) return false;
+      await sleep(20);
+    }
+    return true;
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {

@@ -54,6 +54,11 @@ export class Child<C extends Named = Named> {
     return new Child('isolated', config);
   }
 
+  /** Boots an application at each `ask('boot', store)`. */
+  static boot(name: string): Child {
+    return new Child('boot', { name });
+  }
+
   /** An application with a transaction host, to be booted by `ask('boot', ...)`. */
   static cls(name: string): Child {
     return new Child('cls', { name });
@@ -67,7 +72,7 @@ export class Child<C extends Named = Named> {
   }
 
   private constructor(
-    kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'cls',
+    kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'boot' | 'cls',
     readonly config: C,
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));

@@ -129,8 +129,13 @@ function checkLeases({ changes, runs }: Life, { departures, kills }: History, sa
   for (const lost of changes.filter(isLoss)) {
     const left = departures.find(({ worker, at }) => worker === lost.worker && at <= lost.at);
     const killed = kills.some(({ pid, at }) => pid === left?.pid && at <= lost.at);
-    if (!left) say(`I3 was taken from a worker that is registered, with lease ${lost.lease}`);
-    else if (!killed && left.expiresAt > left.at) {
+    if (!left) {
+      const later = departures.filter(({ worker }) => worker === lost.worker);
+      say(
+        `I3 was taken from a worker that is registered, with lease ${lost.lease}: ` +
+          JSON.stringify({ lost, later, life: changes }),
+      );
+    } else if (!killed && left.expiresAt > left.at) {
       say(`I3 was taken from a worker that lived, with lease ${lost.lease}`);
     }
   }
@@ -140,7 +145,7 @@ function checkResult({ final, changes, runs }: Life, say: Say): void {
   const settled = changes.find(({ to }) => TERMINAL.has(to));
   if (settled && settled.lease !== final.lease) say('I4 changed its lease after it was settled');
   if (final.status !== 'completed') return;
-  const result = JSON.parse(final.result ?? 'null') as Receipt | null;
+  const result = receiptIn(final.result);
   const run = runs.find(({ step, lease }) => step === 'end' && lease === final.lease);
   if (!run) say(`I4 was completed by lease ${final.lease}, whose handler never ended`);
   else if (
@@ -149,6 +154,14 @@ function checkResult({ final, changes, runs }: Life, say: Say): void {
     result.task !== run.task
   ) {
     say(`I5 has the result of lease ${result?.lease} and was settled by lease ${final.lease}`);
+  }
+}
+
+function receiptIn(result: string | null): Receipt | null {
+  try {
+    return JSON.parse(result ?? 'null') as Receipt | null;
+  } catch {
+    return null; // something that JSON has no words for
   }
 }
 

@@ -7,6 +7,9 @@ import type { LedgerEntry, Receipt, WorkerConfig } from './protocol.js';
 
 export const WORKER_CONFIG = Symbol('worker config');
 
+/** How a process can end by what its handlers do; `memory`: there is no more of it. */
+export type Death = 'abort' | 'kill' | 'memory';
+
 /** Handlers that write a ledger of their runs and return who they were. */
 @Injectable()
 export class ProcessTasks {
@@ -61,12 +64,27 @@ export class ProcessTasks {
     });
   }
 
-  /** Takes its process down. */
+  /** Returns what it was given. */
+  @Task({ attempts: 5 })
+  async echo(value: unknown): Promise<unknown> {
+    await this.recorded(() => undefined);
+    return value;
+  }
+
+  /** Fails with this message. */
+  @Task()
+  fail(text: string): Promise<Receipt> {
+    return this.recorded(() => Promise.reject(new Error(text)));
+  }
+
+  /** Takes its process down, at each attempt in another way. */
   @Task({ attempts: 2, backoff: 0 })
-  poison(): Promise<Receipt> {
+  poison(ways: readonly Death[] = ['abort', 'kill']): Promise<Receipt> {
     return this.recorded(({ attempt }) => {
-      if (attempt === 1) process.abort();
-      process.kill(process.pid, 'SIGKILL');
+      const way = ways[attempt - 1];
+      if (way === 'abort') process.abort();
+      if (way === 'kill') process.kill(process.pid, 'SIGKILL');
+      for (const ballast: unknown[] = []; ;) ballast.push(new Array(1_000_000).fill(way));
     });
   }
 
@@ -81,15 +99,8 @@ export class ProcessTasks {
     this.gates.get(task)?.();
   }
 
-  private untilReleased(task: string): Promise<void> {
-    const { signal } = this.run;
-    return new Promise((resolve, reject) => {
-      this.gates.set(task, resolve);
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
-    });
-  }
-
-  private async recorded(work: (receipt: Receipt) => unknown): Promise<Receipt> {
+  /** Does the work of a task between two lines of the ledger. */
+  async recorded(work: (receipt: Receipt) => unknown): Promise<Receipt> {
     const { signal, task } = this.run;
     // Soon after the claim; another worker's lease is not taken for this one's.
     const stored = await this.stored(task.id);
@@ -107,6 +118,14 @@ export class ProcessTasks {
     await work(receipt);
     this.record({ ...receipt, step: 'end', at: Date.now() });
     return receipt;
+  }
+
+  private untilReleased(task: string): Promise<void> {
+    const { signal } = this.run;
+    return new Promise((resolve, reject) => {
+      this.gates.set(task, resolve);
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
   }
 
   /** Waits for the end of an outage: a run must not fail for it. */

@@ -23,7 +23,9 @@ interface Call {
   readonly task: string;
   readonly handler: string;
   readonly args: readonly unknown[];
+  readonly queue?: string;
   readonly priority?: number;
+  readonly attempts?: number;
   /** In ms. */
   readonly delay?: number;
 }

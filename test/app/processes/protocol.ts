@@ -14,6 +14,11 @@ export interface WorkerConfig {
   readonly log?: boolean;
   /** The old release lacks the handler `added`. @default 'old' */
   readonly release?: 'old' | 'new';
+  /**
+   * Has a database of its own, through a TypeOrmModule that is imported before or after sitq's, and
+   * the handler `lookup`. @default none
+   */
+  readonly ownDatabase?: 'first' | 'last';
   /** More environment of the process. */
   readonly env?: Readonly<Record<string, string>>;
 }

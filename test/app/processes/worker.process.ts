@@ -1,8 +1,10 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { SitqModule, WorkerHost } from '../../../lib/index.js';
 import { AddedTasks } from './added-tasks.js';
+import { LookupTasks } from './lookup-tasks.js';
 import { answer, tell } from './parent.js';
 import { ProcessTasks, WORKER_CONFIG } from './process-tasks.js';
 import type { WorkerConfig } from './protocol.js';
@@ -11,13 +13,20 @@ import type { WorkerConfig } from './protocol.js';
 @Module({})
 class WorkerProcessModule {
   static with(config: WorkerConfig): DynamicModule {
-    const { store, worker } = config;
+    const { store, worker, ownDatabase } = config;
+    const sitq = SitqModule.forRoot({ ...store, worker });
+    const typeorm = () => TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:' });
     return {
       module: WorkerProcessModule,
-      imports: [SitqModule.forRoot({ ...store, worker })],
+      imports: [
+        ...(ownDatabase === 'first' ? [typeorm()] : []),
+        sitq,
+        ...(ownDatabase === 'last' ? [typeorm()] : []),
+      ],
       providers: [
         ProcessTasks,
         ...(config.release === 'new' ? [AddedTasks] : []),
+        ...(ownDatabase ? [LookupTasks] : []),
         { provide: WORKER_CONFIG, useValue: config },
       ],
     };

@@ -13,13 +13,15 @@ export const clock: Fault = {
   async play(arena) {
     const clockOf = (worker: string) => arena.scene.path(`${worker}.clock`);
     await arena.open({
-      env: (worker) => {
+      more: (worker) => {
         step(clockOf(worker), 0);
         return {
-          LD_PRELOAD: LIBRARY,
-          FAKETIME_TIMESTAMP_FILE: clockOf(worker),
-          FAKETIME_NO_CACHE: '1',
-          FAKETIME_DONT_FAKE_MONOTONIC: '1',
+          env: {
+            LD_PRELOAD: LIBRARY,
+            FAKETIME_TIMESTAMP_FILE: clockOf(worker),
+            FAKETIME_NO_CACHE: '1',
+            FAKETIME_DONT_FAKE_MONOTONIC: '1',
+          },
         };
       },
     });

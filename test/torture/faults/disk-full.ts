@@ -1,12 +1,10 @@
-import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSqliteAt } from '../../app/stores.js';
+import { Ballast } from '../ballast.js';
 import type { Fault } from '../fault.js';
 import { LoopDisk } from '../loop-disk.js';
 import { troubles } from '../trouble.js';
-
-const BLOCK = Buffer.alloc(64 * 1024);
 
 /** The disk fills up, stays full for two seconds, and has room again. */
 export const diskFull: Fault = {
@@ -18,21 +16,11 @@ export const diskFull: Fault = {
     const disk = new LoopDisk(128);
     arena.afterwards(() => disk.close());
     await arena.open({}, createSqliteAt(join(disk.path, 'tasks.sqlite')));
-    const ballast = join(disk.path, 'ballast');
+    const ballast = new Ballast(disk);
     return troubles(arena, async () => {
-      fill(ballast);
+      ballast.fill();
       await sleep(2000);
-      rmSync(ballast);
+      ballast.remove();
     });
   },
 };
-
-function fill(file: string): void {
-  for (const block of [BLOCK, BLOCK.subarray(0, 512)]) {
-    try {
-      for (;;) appendFileSync(file, block);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    }
-  }
-}

@@ -1,19 +1,26 @@
 import type { Child } from '../../app/processes/child.js';
+import type { Death } from '../../app/processes/process-tasks.js';
 import type { Arena } from '../arena.js';
 import { EVERYWHERE, type Fault } from '../fault.js';
 
-/** A task takes its process down at each of its attempts, of which it has two. */
+const WAYS: readonly Death[] = ['abort', 'memory', 'kill'];
+/** Of each worker, in MB: what it has is soon used up. */
+const HEAP = 160;
+
+/** A task takes its process down at each of its attempts, and each time in another way. */
 export const poison: Fault = {
   name: 'poison',
-  title: 'a task that ends its process by abort, then by kill -9',
+  title: 'a task that ends its process: by abort, for want of memory, by kill -9',
   kinds: EVERYWHERE,
   async play(arena) {
-    await arena.open({ worker: { concurrency: 2 } });
+    const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP}` };
+    await arena.open({ worker: { concurrency: 2 }, more: () => ({ env }) });
     let crashes = 0;
     await arena.cycles(async (n) => {
       const task = `poison-${n}`;
       const before = [...arena.up];
-      await arena.producer().ask('call', { task, handler: 'poison', args: [] });
+      const call = { task, handler: 'poison', args: [WAYS], attempts: WAYS.length };
+      await arena.producer().ask('call', call);
       const result = await arena.queue.getResult(task, { timeout: '60s' });
       if (result?.status !== 'failed') throw new Error(`${task} ended as ${result?.status}`);
       const dead = before.filter((worker) => !worker.alive);

@@ -1,4 +1,5 @@
 import { EVERYWHERE, type Fault } from '../fault.js';
+import { waitsOf } from '../waits.js';
 
 const FLOOD = 3000;
 
@@ -25,28 +26,10 @@ export const starvation: Fault = {
       }
       await arena.queue.getResult(`${batch}-49`, { timeout: '60s' });
     });
-    const waits = waitsOf(arena.scene.readJournal(), arena.scene.readLedger());
+    const waits = waitsOf(arena.scene);
     return {
       'longest wait of the others ms': Math.max(...waits(/^steady-/)),
       'longest wait in the flood ms': Math.max(...waits(/^flood-/)),
     };
   },
 };
-
-interface Entry {
-  readonly task: string;
-  readonly step: string;
-  readonly at: number;
-}
-
-/** From the call to the first start. */
-function waitsOf(journal: readonly Entry[], ledger: readonly Entry[]) {
-  const starts = new Map<string, number>();
-  for (const { task, step, at } of ledger) {
-    if (step === 'start' && !starts.has(task)) starts.set(task, at);
-  }
-  return (tasks: RegExp) =>
-    journal.flatMap(({ task, step, at }) =>
-      step === 'invoke' && tasks.test(task) && starts.has(task) ? [starts.get(task)! - at] : [],
-    );
-}

@@ -9,7 +9,7 @@ export const workerDeath: Fault = {
     await arena.open();
     await arena.cycles(async () => {
       await arena.pass(200, 700);
-      arena.kill(await arena.victim());
+      arena.kill(await arena.victim(2)); // one at least is there to take over
       arena.replace();
     });
   },
