@@ -8,15 +8,21 @@ const SELECTION: Readonly<Record<string, readonly [fault: string, cycles: number
     ['rollback', 20],
     ['lock-holder', 1],
     ['shutdown', 4],
+    ['fuzz', 2],
   ],
   postgres: [
     ['sessions', 4],
     ['network', 5],
+    ['fuzz', 1],
   ],
-  mysql: [['network', 5]],
+  mysql: [
+    ['network', 5],
+    ['fuzz', 1],
+  ],
   mariadb: [
     ['network', 5],
     ['deadlocks', 5],
+    ['fuzz', 1],
   ],
 };
 const SEED = 20261122;

@@ -40,8 +40,8 @@ export const shutdown: Fault = {
       });
     const took = { 'exit p99 ms': [], endless: [], away: [] } as Record<string, number[]>;
     await arena.cycles(async (n) => {
-      const [way, isEndless, isAway] = [WAYS[n % 4]!, (n >> 2) % 2 === 1, (n >> 3) % 2 === 1];
-      const worker = await start((n >> 4) % 2 === 0 ? 'first' : 'last');
+      const { way, isEndless, isAway, order } = combination(n);
+      const worker = await start(order);
       await occupy(arena, worker, n, isEndless);
       if (isAway) access.bar();
       const began = Date.now();
@@ -61,6 +61,16 @@ export const shutdown: Fault = {
     );
   },
 };
+
+/** Each of the 32 in turn; already the first four have something of everything. */
+function combination(n: number) {
+  return {
+    way: WAYS[n % 4]!,
+    isEndless: (n + (n >> 2)) % 2 === 1,
+    isAway: ((n >> 1) + (n >> 3)) % 2 === 1,
+    order: (n >> 4) % 2 === 0 ? 'first' : 'last',
+  } as const;
+}
 
 /** Resolves when it has begun with tasks of its own. */
 async function occupy(arena: Arena, worker: Child, n: number, isEndless: boolean): Promise<void> {
