@@ -15,8 +15,10 @@ const LOST = new Set([
  */
 const OUTAGE = new Set([
   1053, 1040, 1203, 1226, 1927, 4031, 1159, 1161, 1021, 1114, 1206, 1037, 1041, 1180, 1181, 1030,
-  1024, 1026, 3, 5, 1290, 1792, 1836, 1047, 3100,
+  1024, 1026, 1290, 1792, 1836, 1047, 3100,
 ]);
+/** Below it are numbers of the operating system's layer: a file cannot be opened, read, written. */
+const FIRST_OF_SERVER = 1000;
 /**
  * Deadlock, wait for a lock given up, row changed since it was read, not certified by a cluster;
  * also a statement that the server was told to cut off: nothing of it was done.
@@ -28,7 +30,7 @@ const MISTAKE = new Set([1406, 1264, 1265, 1366, 1292, 1048, 1153, 1301, 1690]);
 /** The connection was lost or could not be made, or the server is going down or full. */
 export function isOutage(error: unknown): boolean {
   const { code, errno, fatal, message } = detailsOf(error);
-  if (errno !== undefined && errno > 0) return OUTAGE.has(errno);
+  if (errno !== undefined && errno > 0) return errno < FIRST_OF_SERVER || OUTAGE.has(errno);
   if (code !== undefined) return LOST.has(code) || SOCKET_ERRORS.has(code);
   return fatal === true || /closed state/.test(message);
 }

@@ -141,11 +141,11 @@ export class ServerWrites {
       );
       claim.succeed(tasks);
     } catch (error) {
-      if (this.database.isMistake(error) && last.length > 0) {
+      if (this.database.isOutage(error) || this.database.isConflict(error)) throw error;
+      if (last.some((write) => !write.decided)) {
+        // Whichever of the two is at fault: the other one must not go with it.
         await this.together(last, (writes) => this.settle(writes));
         await this.settleAndClaim([], claim);
-      } else if (this.database.isOutage(error) || this.database.isConflict(error)) {
-        throw error;
       } else {
         claim.refuse(error instanceof SitqError ? error : this.database.toBackendError(error));
       }
@@ -218,7 +218,9 @@ export class ServerWrites {
       if (isHeld(left, requeue)) return missed.push(write);
       this.claims.holdings.release(id, lease);
       const repeated = this.unsure.delete(keyOf(requeue));
-      if (done.delete(id) || (repeated && left?.lease === lease && left.status === 'queued')) {
+      if (done.delete(id)) return write.succeed();
+      if (repeated && left?.lease === lease && left.status === 'queued') {
+        this.claims.wake(true); // it waits in a lane that only a look tells
         return write.succeed();
       }
       return write.refuse(refusedWrite(id, left !== undefined, lease));
