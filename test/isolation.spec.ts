@@ -62,6 +62,19 @@ describe('an isolated handler', () => {
     expect(lines.map((each) => each.line)).toEqual([1, 2, 3, 4, 5].map(line));
   });
 
+  test('leaves the event loop to others however often it reports', async () => {
+    const times = 200_000;
+    await worker.ask('lag');
+    const task = await enqueue('flood', times);
+    expect(await task.result(SOON)).toBe('said');
+    const lag = await worker.ask<number>('lag');
+    console.log({ lag });
+    expect(lag).toBeLessThan(500);
+    expect(await queue.getTask(task.id)).toMatchObject({ progress: times });
+    const lines = await queue.getLog(task.id);
+    expect(lines.at(-1)!.line).toBe(`line ${times}`);
+  });
+
   test.each([
     ['plainly', { errorName: 'TooHotError', error: 'It is 40 degrees.', errorCode: 'TOO_HOT' }, 2],
     ['for good', { errorName: 'DoNotRetryError', error: 'never again' }, 1],
@@ -73,6 +86,12 @@ describe('an isolated handler', () => {
     expect(result).toMatchObject({ status: 'failed', ...error });
     expect(await queue.getTask(task.id)).toMatchObject({ attempt });
     if (how === 'plainly') expect(result!.stack).toContain('isolated-tasks');
+  });
+
+  test('may throw what cannot be read', async () => {
+    const task = await enqueue('trap');
+    const result = await queue.getResult(task.id, SOON);
+    expect(result).toMatchObject({ status: 'failed', error: 'as it was' });
   });
 
   test('may have a judge outside, who sees the fields of its errors', async () => {

@@ -1,4 +1,5 @@
 import type { StoredError } from './result.js';
+import { safeRead } from './safe-read.js';
 import { safeText } from './safe-text.js';
 import { textOf } from './text-of.js';
 
@@ -14,10 +15,10 @@ export function toStoredError(thrown: unknown): StoredError {
   if (typeof thrown !== 'object' || thrown === null) {
     return { name: 'Error', message: safeText(textOf(thrown), MAX_BYTES), stack: null };
   }
-  const name = read(thrown, 'name');
-  const message = read(thrown, 'message');
-  const stack = read(thrown, 'stack');
-  const code = read(thrown, 'code');
+  const name = safeRead(thrown, 'name');
+  const message = safeRead(thrown, 'message');
+  const stack = safeRead(thrown, 'stack');
+  const code = safeRead(thrown, 'code');
   return {
     name: safeText(typeof name === 'string' && name !== '' ? name : 'Error', MAX_NAME),
     message: safeText(typeof message === 'string' ? message : textOf(thrown), MAX_BYTES),
@@ -27,16 +28,9 @@ export function toStoredError(thrown: unknown): StoredError {
 }
 
 function withCause(error: object, stack: string): string {
-  const cause = read(error, 'cause');
+  const cause = safeRead(error, 'cause');
   if (cause === undefined || cause === null) return stack;
-  const text = typeof cause === 'object' ? (read(cause, 'stack') ?? textOf(cause)) : textOf(cause);
+  const text =
+    typeof cause === 'object' ? (safeRead(cause, 'stack') ?? textOf(cause)) : textOf(cause);
   return `${stack}\nCaused by: ${textOf(text)}`;
-}
-
-function read(source: object, key: string): unknown {
-  try {
-    return (source as Record<string, unknown>)[key];
-  } catch {
-    return undefined; // a throwing accessor
-  }
 }

@@ -20,6 +20,7 @@ import { packError, unpackError } from '../worker/isolation/crossing-error.js';
 import { lastValueOf } from '../worker/observable-result.js';
 import { RunTransactions } from '../worker/run-transactions.js';
 import { TaskRun } from '../worker/task-run.js';
+import { GatheredReports } from './gathered-reports.js';
 import { moduleOf } from './module-of.js';
 
 /** The application of a thread, and the runs in it. */
@@ -52,19 +53,18 @@ export class IsolatedApp {
   async run({ port, reserved, startedAt, workerId }: RunOrder): Promise<void> {
     const tell = (news: RunNews) => port.postMessage(news);
     const backend = this.app.get(Backend, { strict: false });
-    const run: TaskRun = new TaskRun(reserved, this.registry.get(reserved.name)!, startedAt, {
+    const reports = new GatheredReports((report) => tell({ kind: 'report', report }));
+    const run = new TaskRun(reserved, this.registry.get(reserved.name)!, startedAt, {
       workerId,
       codec: this.codec,
       transactions: new RunTransactions(backend, this.codec),
-      onReport: () => {
-        const report = run.takeReport();
-        if (report) tell({ kind: 'report', report });
-      },
+      onReport: reports.add,
     });
     port.on('message', ({ abort }: AbortOrder) => run.abort(unpackError(abort)));
     tell({ kind: 'began' });
     const { error, text } = await this.perform(run);
     await Promise.all(run.joined);
+    reports.flush(run);
     const { completion, snoozeDelay: snooze } = run;
     const completed = completion && { text: completion.text };
     tell({ kind: 'end', end: { text, error, snooze, completion: completed } });

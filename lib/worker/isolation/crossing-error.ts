@@ -1,4 +1,5 @@
 import { RetryAfterError } from '../../core/retry-after.error.js';
+import { safeRead } from '../../core/safe-read.js';
 import { toStoredError } from '../../core/stored-error.js';
 import type { StoredError } from '../../core/result.js';
 import { DoNotRetryError } from '../../errors/do-not-retry.error.js';
@@ -28,9 +29,7 @@ export interface CrossingError {
 
 /** @param kind as what it arrives. @default what it is */
 export function packError(thrown: unknown, kind = kindOf(thrown)): CrossingError {
-  const entries = typeof thrown === 'object' && thrown !== null ? Object.entries(thrown) : [];
-  const fields = Object.fromEntries(entries.filter(([, value]) => isPlain(value)));
-  return { kind, stored: toStoredError(thrown), fields };
+  return { kind, stored: toStoredError(thrown), fields: fieldsOf(thrown) };
 }
 
 export function unpackError({ kind, stored, fields }: CrossingError): Error {
@@ -48,6 +47,12 @@ export function unpackError({ kind, stored, fields }: CrossingError): Error {
     Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
   }
   return error;
+}
+
+function fieldsOf(thrown: unknown): Record<string, unknown> {
+  if (typeof thrown !== 'object' || thrown === null) return {};
+  const entries = Object.keys(thrown).map((key) => [key, safeRead(thrown, key)] as const);
+  return Object.fromEntries(entries.filter(([, value]) => isPlain(value)));
 }
 
 function kindOf(thrown: unknown): Kind | undefined {

@@ -105,6 +105,16 @@ export class IsolatedTasks implements OnModuleDestroy {
     return 'said';
   }
 
+  /** Reports so often, without a pause. */
+  @Task({ isolate: true })
+  flood(times: number): string {
+    for (let i = 1; i <= times; i += 1) {
+      this.run.progress(i);
+      this.run.log(`line ${i}`);
+    }
+    return 'said';
+  }
+
   @Task({ isolate: true })
   count(): Observable<number> {
     return from([1, 2, 3]);
@@ -145,6 +155,16 @@ export class IsolatedTasks implements OnModuleDestroy {
   hungry(): never {
     const eaten: unknown[] = [];
     for (;;) eaten.push(new Array(100_000).fill(eaten.length));
+  }
+
+  @Task({ isolate: true, attempts: 2, backoff: 0 })
+  trap(): never {
+    throw Object.defineProperty(new Error('as it was'), 'field', {
+      enumerable: true,
+      get: () => {
+        throw new Error('not to be read');
+      },
+    });
   }
 
   @Task({ isolate: true, attempts: 2, backoff: 0 })
