@@ -1,11 +1,23 @@
 import { writeFileSync } from 'node:fs';
+import { serverKinds } from './app/databases/servers.js';
+import type { Sql } from './app/databases/sql.js';
 import { eventually } from './app/eventually.js';
-import type { Receipt } from './app/processes/protocol.js';
+import type { Child } from './app/processes/child.js';
+import type { Receipt, WorkerConfig } from './app/processes/protocol.js';
 import { Scene } from './app/processes/scene.js';
 import { createStore, stores } from './app/stores.js';
+import { TcpProxy } from './app/tcp-proxy.js';
 
 const LEASE = 1000;
 const options = { lease: LEASE, pollInterval: 100 };
+
+/** Until when the registration of a worker holds. */
+async function expiryOf(sql: Sql, { pid }: Child<WorkerConfig>): Promise<number> {
+  const [row] = await sql.query<{ expires_at: number }>(
+    `SELECT expires_at FROM sitq_worker WHERE pid = ${pid}`,
+  );
+  return Number(row?.expires_at);
+}
 
 describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) => {
   let scene: Scene;
@@ -15,6 +27,7 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
   test.each([
     ['block', 'while there ran'],
     ['compute', 'because of'],
+    ['slice', 'while there ran'],
   ])(
     'for several leases is neither handed on nor run twice, and is named (%s)',
     async (what, why) => {
@@ -25,12 +38,7 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
       const task = await queue.enqueue<Receipt>(`ProcessTasks.${what}`, [gate]);
       await busy.handler('start', task.id);
       const second = await scene.worker('second', options).ready();
-      const expiry = async () => {
-        const [row] = await sql.query<{ expires_at: number }>(
-          `SELECT expires_at FROM sitq_worker WHERE pid = ${busy.pid}`,
-        );
-        return Number(row?.expires_at);
-      };
+      const expiry = () => expiryOf(sql, busy);
       const first = await expiry();
       await eventually(async () => (await expiry()) > first + 4 * LEASE);
       expect(await queue.getTask(task.id)).toMatchObject({ status: 'running', attempt: 1 });
@@ -72,5 +80,48 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
     writeFileSync(gate, '');
     await second.ask('release', task.id);
     expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'second', lease: 2 });
+  });
+});
+
+describe.each(serverKinds())('the thread beside a blocked event loop (%s)', (kind) => {
+  let scene: Scene;
+  let proxy: TcpProxy;
+  beforeEach(async () => {
+    const store = await createStore(kind);
+    scene = new Scene(store);
+    proxy = await TcpProxy.to((store.options as { url: string }).url);
+  });
+  afterEach(async () => {
+    await scene.close();
+    proxy.close();
+  });
+
+  async function lostReplies(busy: Child): Promise<void> {
+    proxy.swallowReplies();
+    await eventually(async () => busy.output.includes('its lease could not be extended'));
+    proxy.passReplies();
+  }
+
+  test.each<[what: string, disturb: (busy: Child) => unknown]>([
+    ['is not answered any more', lostReplies],
+    ['is cut off', () => proxy.cut()],
+  ])('keeps the lease by another connection when the first one %s', async (_what, disturb) => {
+    const queue = await scene.queue();
+    const sql = await scene.connect();
+    const store = { type: kind, url: proxy.url };
+    const busy = await scene.worker('busy', options, { store }).ready();
+    const gate = scene.path('gate');
+    const task = await queue.enqueue<Receipt>('ProcessTasks.block', [gate]);
+    await busy.handler('start', task.id);
+    const extended = async (leases: number) => {
+      const since = await expiryOf(sql, busy);
+      await eventually(async () => (await expiryOf(sql, busy)) > since + leases * LEASE);
+    };
+    await extended(1);
+    await disturb(busy);
+    await extended(4);
+    writeFileSync(gate, '');
+    expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'busy', lease: 1 });
+    expect(await busy.ask('stats')).toMatchObject({ refused: 0 });
   });
 });

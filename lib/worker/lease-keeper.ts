@@ -26,6 +26,7 @@ export interface LeaseKeeperParts {
   readonly outages: OutageLog;
   /** What a beat tells beside the lease. */
   readonly load: () => Promise<Omit<WorkerBeat, 'lease'>>;
+  readonly onRenewed: () => void;
   /** The registration ran out: the tasks in flight are no longer this worker's. */
   readonly onLost: () => void;
 }
@@ -126,6 +127,7 @@ export class LeaseKeeper {
     const now = performance.now();
     if (now - this.renewedAt > this.longestGap) this.steadySince = now;
     this.renewedAt = now;
+    this.parts.onRenewed();
   }
 
   /** Not in an outage. */

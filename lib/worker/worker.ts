@@ -359,6 +359,7 @@ export class Worker implements RunObserver {
         const { inFlight, stuck } = this.slots;
         return { inFlight, stuck, lingering: this.slots.lingering(), loopLag };
       },
+      onRenewed: () => this.heartbeat?.noteRenewed(),
       onLost: () => {
         this.claimer?.letGo();
         for (const run of this.slots.all()) {

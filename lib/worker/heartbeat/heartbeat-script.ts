@@ -12,76 +12,116 @@ export interface HeartbeatData {
   /** How long the event loop may stand still before the lease is let go, in ms. */
   readonly maxBlocked: number;
   readonly beat: ThreadBeat;
-  /** Shared words: turns of the event loop; how often the thread has beaten while it stood still. */
+  /** Shared words: turns of the event loop, beats of the thread, renewals by the worker itself. */
   readonly words: Int32Array;
+}
+
+/** A connection of the thread's own. */
+interface Line {
+  /** @returns how many registrations were extended: none when it was taken away. */
+  extend(): Promise<number>;
+  close(): unknown;
 }
 
 /**
  * What the thread does. It is sent as text, so that it needs no file that a bundler could miss:
  * nothing outside of this function may be used in it, but types.
  *
- * As long as the event loop turns, the thread only looks at a number. Once it has stood still for
- * half a lease, the thread extends the registration in its place, up to `maxBlocked`.
+ * As long as the event loop turns, the thread only looks at numbers. When the loop has stood still,
+ * once or again and again, and the worker has not renewed its lease for half of it, the thread
+ * extends the registration in its place, until it has stood still for `maxBlocked`.
  */
 export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void {
   const { beat, lease, maxBlocked, words, workerId } = data;
   const fs = load('node:fs') as typeof Fs;
+  /** For an answer, in ms: the next connection may reach a server that gives one. */
+  const patience = Math.max(1000, Math.ceil(lease / 6));
   let turns = 0;
-  let since = performance.now();
-  let beatAt = -Infinity;
-  let beating = false;
-  let letGo = false;
-  let extend: (() => Promise<void>) | undefined;
+  let turnedAt = performance.now();
+  let renewals = 0;
+  let keptAt = performance.now();
+  let isSlow = false;
+  let isLetGo = false;
+  let isBeating = false;
+  let isFailing = false;
+  let line: Line | undefined;
 
   setInterval(() => {
     const now = performance.now();
-    const current = Atomics.load(words, 0);
-    if (current !== turns) {
-      [turns, since, letGo] = [current, now, false];
-    } else if (now - since > maxBlocked) {
-      if (!letGo)
-        say(`has stood still for ${Math.round((now - since) / 1000)} s; its lease is let go`);
-      letGo = true;
-    } else if (now - since >= lease / 2 && now - beatAt >= lease / 3 && !beating) {
-      void extendNow(now);
-    }
+    look(now);
+    const still = now - turnedAt;
+    isSlow ||= still >= lease / 6;
+    if (still > maxBlocked) letGo(still);
+    else if (isSlow && now - keptAt >= lease / 2 && !isBeating) void extend(now);
   }, lease / 12);
 
-  async function extendNow(now: number): Promise<void> {
-    beating = true;
-    try {
-      extend ??= await connect();
-      await extend();
-      beatAt = now;
-      Atomics.add(words, 1, 1);
-    } catch (error) {
-      extend = undefined;
-      say(`stands still, and its lease could not be extended: ${String(error)}`);
-    }
-    beating = false;
+  function look(now: number): void {
+    const [turn, renewal] = [Atomics.load(words, 0), Atomics.load(words, 2)];
+    if (turn !== turns) [turns, turnedAt, isLetGo] = [turn, now, false];
+    if (renewal !== renewals) [renewals, keptAt, isSlow] = [renewal, now, false];
   }
 
-  async function connect(): Promise<() => Promise<void>> {
+  function letGo(still: number): void {
+    if (!isLetGo) say(`has stood still for ${Math.round(still / 1000)} s; its lease is let go`);
+    isLetGo = true;
+  }
+
+  async function extend(now: number): Promise<void> {
+    isBeating = true;
+    try {
+      line ??= await connect();
+      Atomics.add(words, 1, await line.extend());
+      keptAt = now;
+      isFailing = false;
+    } catch (error) {
+      drop(line);
+      if (!isFailing) say(`stands still, and its lease could not be extended: ${String(error)}`);
+      isFailing = true;
+    }
+    isBeating = false;
+  }
+
+  function drop(broken: Line | undefined): void {
+    if (line === broken) line = undefined;
+    broken?.close();
+  }
+
+  async function connect(): Promise<Line> {
     const values = () => (beat.takesTime ? [Date.now(), workerId] : [workerId]);
     if (beat.kind === 'better-sqlite3') {
       const { file, timeout } = beat.connection as { file: string; timeout: number };
       const Database = load(beat.driver) as typeof BetterSqlite3;
-      const statement = new Database(file, { timeout, fileMustExist: true }).prepare(
-        beat.statement,
-      );
-      return async () => void statement.run(...values());
+      const database = new Database(file, { timeout, fileMustExist: true });
+      return {
+        extend: async () => database.prepare(beat.statement).run(...values()).changes,
+        close: () => database.close(),
+      };
     }
     if (beat.kind === 'pg') {
       const { Client } = load(beat.driver) as typeof Pg;
-      const client = new Client(beat.connection as object);
-      client.on('error', () => (extend = undefined));
+      const limits = { connectionTimeoutMillis: patience, query_timeout: patience };
+      const client = new Client({ ...(beat.connection as object), ...limits });
+      const own: Line = {
+        extend: async () => (await client.query(beat.statement, values())).rowCount ?? 0,
+        close: () => client.end().catch(() => undefined),
+      };
+      client.on('error', () => drop(own));
       await client.connect();
-      return async () => void (await client.query(beat.statement, values()));
+      return own;
     }
     const mysql = load(beat.driver) as typeof Mysql;
-    const connection = await mysql.createConnection(beat.connection as object);
-    connection.on('error', () => (extend = undefined));
-    return async () => void (await connection.query(beat.statement, values()));
+    const options = { ...(beat.connection as object), connectTimeout: patience };
+    const connection = await mysql.createConnection(options);
+    const query = { sql: beat.statement, timeout: patience };
+    const own: Line = {
+      extend: async () => {
+        const [{ affectedRows }] = await connection.query<Mysql.ResultSetHeader>(query, values());
+        return affectedRows;
+      },
+      close: () => connection.destroy(),
+    };
+    connection.on('error', () => drop(own));
+    return own;
   }
 
   /** Past the console, which needs the event loop that stands still. */

@@ -22,7 +22,7 @@ export interface HeartbeatThreadParts extends Omit<HeartbeatData, 'words'> {
  * computes is no dead worker.
  */
 export class HeartbeatThread {
-  private readonly words = new Int32Array(new SharedArrayBuffer(2 * WORD));
+  private readonly words = new Int32Array(new SharedArrayBuffer(3 * WORD));
   private thread: Thread | undefined;
   private timer: NodeJS.Timeout | undefined;
   private turnedAt = 0;
@@ -44,6 +44,11 @@ export class HeartbeatThread {
     this.thread.unref();
     this.turnedAt = performance.now();
     this.timer = setInterval(() => this.turn(), lease / 12).unref();
+  }
+
+  /** The worker has renewed its lease itself. */
+  noteRenewed(): void {
+    Atomics.add(this.words, 2, 1);
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { BackendError, Task, TaskContext, TaskQueue, type StoredTask } from '../../../lib/index.js';
 import { append, tell } from './parent.js';
 import type { LedgerEntry, Receipt, WorkerConfig } from './protocol.js';
@@ -41,6 +41,18 @@ export class ProcessTasks {
       const pause = new Int32Array(new SharedArrayBuffer(4));
       while (!existsSync(file)) Atomics.wait(pause, 0, 0, 5);
       return undefined;
+    });
+  }
+
+  /** Blocks the event loop again and again, for so many ms, with one turn between. */
+  @Task()
+  slice(file: string, ms = 600): Promise<Receipt> {
+    return this.recorded(async () => {
+      while (!existsSync(file)) {
+        const end = Date.now() + ms;
+        while (Date.now() < end);
+        await nextTurn();
+      }
     });
   }
 
