@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Task, type TaskQueue, type WorkerStats } from 'nestjs-sitq';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Child } from './app/processes/child.js';
-import type { Whereabouts } from './app/processes/isolated-tasks.js';
+import { BROKEN, SLOW, type Whereabouts } from './app/processes/isolated-tasks.js';
 import { LinesFile } from './app/processes/lines.js';
 import { Scene, until } from './app/processes/scene.js';
 import { startApp } from './app/start-app.js';
@@ -188,6 +188,62 @@ describe('the threads', () => {
     expect(await queue.getTask(endless.id)).toMatchObject({ status: 'queued', attempt: 0 });
     const closed = new LinesFile<{ closed: number }>(scene.path('ledger.jsonl')).read();
     expect(closed).toHaveLength(2); // the process, and the thread that listened
+  });
+
+  test('that cannot boot again give the task back, and the next ones do it', async () => {
+    const queue = await scene.queue();
+    const worker = await scene.isolated('isolated').ready();
+    const broken = scene.path('ledger.jsonl') + BROKEN;
+    writeFileSync(broken, '');
+    const leaving = await queue.enqueue('IsolatedTasks.leave');
+    expect(await queue.getResult(leaving.id, SOON)).toMatchObject({ status: 'failed' });
+    const task = await queue.enqueue('IsolatedTasks.echo', ['x'], { attempts: 1 });
+    await until(async () => {
+      const stored = await queue.backend.getTask(task.id);
+      return stored!.lease > 0 && stored!.status === 'queued';
+    });
+    expect(worker.output).toContain('broken for now');
+    rmSync(broken);
+    expect(await task.result(SOON)).toBe('x');
+    expect(await queue.getTask(task.id)).toMatchObject({ attempt: 1 });
+  });
+
+  test('are over before the next attempt begins, even in native code', async () => {
+    const queue = await scene.queue();
+    await scene.isolated('isolated', { timeoutGrace: 100 }).ready();
+    const task = await queue.enqueue('IsolatedTasks.native', [1.5]);
+    expect(await task.result(SOON)).toBe('done');
+    const ledger = new LinesFile<object>(scene.path('ledger.jsonl')).read();
+    expect(ledger).toEqual([{ native: 1 }, { native: 2 }]);
+  });
+
+  test('do not hold up the end of the process, even in native code', async () => {
+    const queue = await scene.queue();
+    const options = { timeoutGrace: 60_000, shutdownTimeout: 500 };
+    const worker = await scene.isolated('isolated', options).ready();
+    const task = await queue.enqueue('IsolatedTasks.native', [15]);
+    await until(async () => (await queue.getTask(task.id))?.status === 'running');
+    const began = Date.now();
+    await worker.ask('close');
+    expect(Date.now() - began).toBeLessThan(10_000);
+    // The timeout came first, so that the attempt is spent.
+    expect(await queue.getTask(task.id)).toMatchObject({ status: 'queued', attempt: 1 });
+  });
+
+  test('are over before their tasks are given back at a shutdown', async () => {
+    const queue = await scene.queue();
+    const worker = await scene.isolated('isolated', { shutdownTimeout: 500 }).ready();
+    writeFileSync(scene.path('ledger.jsonl') + SLOW, '');
+    const task = await queue.enqueue('IsolatedTasks.tick');
+    await until(async () => (await queue.getTask(task.id))?.status === 'running');
+    worker.kill('SIGTERM');
+    await until(async () => (await queue.getTask(task.id))?.status === 'queued');
+    const givenBackAt = Date.now();
+    await worker.exit;
+    const ledger = new LinesFile<{ tick?: number }>(scene.path('ledger.jsonl')).read();
+    const ticks = ledger.flatMap(({ tick }) => tick ?? []);
+    expect(ticks.length).toBeGreaterThan(0);
+    expect(Math.max(...ticks)).toBeLessThanOrEqual(givenBackAt);
   });
 
   test.each<[what: string, source: string, options: object, error: string]>([

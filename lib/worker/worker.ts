@@ -300,11 +300,12 @@ export class Worker implements RunObserver {
       await this.allSettled(abortAt);
       for (const run of this.slots.all()) run.abort(new WorkerShutdownError());
       await this.allSettled(deadline);
-      await within(LAST_WRITES, this.giveBackWhatRuns());
+      await this.parts.isolation?.stop(); // whoever is next must not find one that goes on
+      this.giveBackWhatRuns();
+      await this.allSettled(performance.now() + LAST_WRITES);
       await within(LAST_WRITES, this.leases?.stop());
       await within(LAST_WRITES, this.heartbeat?.stop());
     }
-    await this.parts.isolation?.stop();
     this.ticker.stop();
     this.loopLag.stop();
     this.stopListening?.();
@@ -320,16 +321,14 @@ export class Worker implements RunObserver {
     }
   }
 
-  private async giveBackWhatRuns(): Promise<void> {
-    const left = this.slots.all().filter((run) => !run.concluded);
-    const ends = left.map((run) => {
+  private giveBackWhatRuns(): void {
+    for (const run of this.slots.all().filter(({ concluded }) => !concluded)) {
       this.parts.logger.warn(
         `Task ${run.reserved.name} ${run.reserved.id} still runs at the end of the shutdown ` +
           `timeout; it is given back.`,
       );
-      return this.runner.conclude(run, { kind: 'threw', error: run.abortReason });
-    });
-    await Promise.all(ends);
+      void this.runner.conclude(run, { kind: 'threw', error: run.abortReason });
+    }
   }
 
   private createClaimer(): Claimer {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import type { AbortOrder, RunNews, ThreadEnd } from './crossing.js';
@@ -10,10 +11,14 @@ export class IsolatedCall {
   readonly port: MessagePort;
   /** Whether a thread has begun with the run. */
   began = false;
+  /** Whether the handler's end has been told. */
+  isOver = false;
 
   private readonly ours: MessagePort;
   private readonly cut = new AbortController();
   private readonly ended: Promise<ThreadEnd>;
+  /** Resolves when nobody is at the other end any more, and all that was told has been heard. */
+  readonly deserted: Promise<unknown>;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param grace between the signal of the run and {@link cutOff}, in ms. */
@@ -28,6 +33,7 @@ export class IsolatedCall {
     this.ended = new Promise((resolve) => {
       port1.on('message', (news: RunNews) => this.hear(news, resolve));
     });
+    this.deserted = once(port1, 'close');
     run.signal.addEventListener('abort', this.abort);
     if (run.signal.aborted) this.abort();
   }
@@ -35,6 +41,10 @@ export class IsolatedCall {
   /** Aborts when the thread is to be ended: the run goes on although its signal has aborted. */
   get cutOff(): AbortSignal {
     return this.cut.signal;
+  }
+
+  get abortReason(): unknown {
+    return this.run.abortReason;
   }
 
   /** What the handler has come to; the thread is done with it. @throws what the handler threw */
@@ -56,8 +66,10 @@ export class IsolatedCall {
   }
 
   private hear(news: RunNews, end: (end: ThreadEnd) => void): void {
-    if (news.kind === 'end') end(news.end);
-    else if (news.kind === 'report') this.run.accept(news.report);
+    if (news.kind === 'end') {
+      this.isOver = true;
+      end(news.end);
+    } else if (news.kind === 'report') this.run.accept(news.report);
     else {
       this.began = true;
       this.onBegin();

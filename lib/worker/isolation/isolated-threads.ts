@@ -20,6 +20,8 @@ import type { IsolatedRun, Isolation } from './isolation.js';
 
 /** How long the applications in the threads may take to close, in ms. */
 const LONGEST_CLOSE = 2000;
+/** How long to wait for the end of a thread, in ms: native code cannot be interrupted. */
+const LONGEST_END = 2000;
 
 /**
  * Isolated handlers in a pool of threads, one run at a time in each. A thread that dies, or that is
@@ -60,17 +62,26 @@ export class IsolatedThreads implements Isolation {
       this.busy += 1;
       onBegin();
     });
-    const { cutOff, port } = call;
+    const { port } = call;
     const { reserved, startedAt, workerId } = run;
     const order: RunOrder = { reserved, startedAt, workerId, port };
     try {
-      await this.pool!.run(order, { transferList: [port], signal: cutOff });
+      await this.perform(order, call);
       return await call.outcome();
-    } catch (error) {
-      throw cutOff.aborted ? run.abortReason : error;
     } finally {
       if (call.began) this.busy -= 1;
       call.close();
+    }
+  }
+
+  /** @throws how the thread died, or why it was ended, once nothing goes on in it. */
+  private async perform(order: RunOrder, call: IsolatedCall): Promise<void> {
+    try {
+      await this.pool!.run(order, { transferList: [order.port], signal: call.cutOff });
+    } catch (error) {
+      const isGone = call.cutOff.aborted && !call.began; // or it was never given to a thread
+      if (!isGone) await within(LONGEST_END, call.deserted);
+      if (!call.isOver) throw call.cutOff.aborted ? call.abortReason : error;
     }
   }
 
@@ -79,7 +90,7 @@ export class IsolatedThreads implements Isolation {
     this.pool = undefined;
     if (!pool) return;
     await within(LONGEST_CLOSE, this.closeApplications(pool.threads.length - this.busy));
-    await pool.destroy();
+    await within(LONGEST_END, pool.destroy());
   }
 
   private async createPool(): Promise<Piscina> {

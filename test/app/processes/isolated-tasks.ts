@@ -1,6 +1,8 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { appendFileSync } from 'node:fs';
-import { threadId } from 'node:worker_threads';
+import { execSync } from 'node:child_process';
+import { appendFileSync, existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, threadId } from 'node:worker_threads';
 import { from, type Observable } from 'rxjs';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import {
@@ -18,6 +20,10 @@ export const CONFIG_VARIABLE = 'SITQ_TEST_ISOLATED';
 export function readConfig(): WorkerConfig {
   return JSON.parse(process.env[CONFIG_VARIABLE]!) as WorkerConfig;
 }
+
+/** What is added to the name of the ledger: beside such a file threads do not boot, or close slowly. */
+export const BROKEN = '.broken';
+export const SLOW = '.slow';
 
 /** Where a handler ran. */
 export interface Whereabouts {
@@ -46,10 +52,14 @@ export class IsolatedTasks implements OnModuleDestroy {
     private readonly queue: TaskQueue,
   ) {
     IsolatedTasks.made += 1;
+    if (!isMainThread && existsSync(readConfig().ledger + BROKEN)) {
+      throw new Error('broken for now');
+    }
   }
 
-  onModuleDestroy(): void {
-    appendFileSync(readConfig().ledger, `${JSON.stringify({ closed: threadId })}\n`);
+  async onModuleDestroy(): Promise<void> {
+    if (!isMainThread && existsSync(readConfig().ledger + SLOW)) await sleep(1500);
+    this.note({ closed: threadId });
   }
 
   /** Not isolated. */
@@ -157,6 +167,24 @@ export class IsolatedTasks implements OnModuleDestroy {
     for (;;) eaten.push(new Array(100_000).fill(eaten.length));
   }
 
+  /** Notes every now and then that it goes on. */
+  @Task({ isolate: true })
+  tick(): never {
+    for (;;) {
+      this.note({ tick: Date.now() });
+      execSync('sleep 0.02');
+    }
+  }
+
+  /** Its first attempt is so long in native code, which cannot be interrupted. */
+  @Task({ isolate: true, attempts: 2, backoff: 0, timeout: 300 })
+  native(seconds: number): string {
+    const { attempt } = this.run;
+    if (attempt === 1) execSync(`sleep ${seconds}; echo '{"native":1}' >> ${readConfig().ledger}`);
+    this.note({ native: attempt });
+    return 'done';
+  }
+
   @Task({ isolate: true, attempts: 2, backoff: 0 })
   trap(): never {
     throw Object.defineProperty(new Error('as it was'), 'field', {
@@ -194,6 +222,10 @@ export class IsolatedTasks implements OnModuleDestroy {
     } finally {
       await dataSource.destroy();
     }
+  }
+
+  private note(what: object): void {
+    appendFileSync(readConfig().ledger, `${JSON.stringify(what)}\n`);
   }
 
   private whereabouts(): Whereabouts {
