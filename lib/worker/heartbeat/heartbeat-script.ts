@@ -92,8 +92,9 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
       const { file, timeout } = beat.connection as { file: string; timeout: number };
       const Database = load(beat.driver) as typeof BetterSqlite3;
       const database = new Database(file, { timeout, fileMustExist: true });
+      const statement = database.prepare(beat.statement);
       return {
-        extend: async () => database.prepare(beat.statement).run(...values()).changes,
+        extend: async () => statement.run(...values()).changes,
         close: () => database.close(),
       };
     }
