@@ -2,6 +2,9 @@ import { quantile, until } from '../app/processes/scene.js';
 import type { Arena } from './arena.js';
 import type { Figures } from './fault.js';
 
+/** MariaDB itself looks once a minute whether a full disk has room again, in ms. */
+const PATIENCE = 120_000;
+
 /**
  * Cycles of a trouble in which enqueues may be refused and no task runs. Each is over when an
  * enqueue is acknowledged and a task has begun since the trouble, which ends when its promise does.
@@ -21,7 +24,7 @@ export async function troubles(
       const began = scene.readLedger().find(({ step, at }) => step === 'start' && at > over);
       return told && began && Math.max(told.at, began.at);
     };
-    await until(() => works() !== undefined);
+    await until(() => works() !== undefined, PATIENCE);
     again.push(works()! - over);
   });
   return {

@@ -111,9 +111,12 @@ export class Scene {
   }
 }
 
-/** Resolves when a condition holds that nothing announces; rejects after 20 s. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + 20_000;
+/** Resolves when a condition holds that nothing announces; rejects when it takes longer. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  patience = 20_000,
+): Promise<void> {
+  const giveUpAt = Date.now() + patience;
   while (!(await condition())) {
     if (Date.now() > giveUpAt) throw new Error(`It never came true: ${String(condition)}`);
     await sleep(10);
