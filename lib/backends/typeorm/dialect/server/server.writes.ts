@@ -1,4 +1,5 @@
 import type { ReservedTask } from '../../../../core/task.js';
+import { BackendError } from '../../../../errors/backend.error.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
 import { refusedWrite } from '../../refused-write.js';
 import { takenId } from '../../taken-id.js';
@@ -62,6 +63,8 @@ export class ServerWrites {
       if (!write.decided) await this.settleAndClaim([], write);
     }
     await this.each(batch.retire, (id) => this.workers.retire(id));
+    // Nobody is told that something is stored which no step has stored.
+    for (const write of batch.all()) if (!write.decided) write.refuse(forgotten());
   }
 
   /** A run that another batch ends must have reported before: then it still holds its lease. */
@@ -304,6 +307,10 @@ export class ServerWrites {
     }
     return removed;
   };
+}
+
+function forgotten(): BackendError {
+  return new BackendError('The write was not done; it may be tried again.', { transient: true });
 }
 
 function isRequeue({ input: { status, change } }: WriteOf<'change'>): boolean {
