@@ -195,10 +195,10 @@ describe('the checker of histories', () => {
       { ...second, step: 'end' as const },
     ],
     changes: [
-      { ...first, ...claimed, at: 10, error: null },
-      { ...first, from: 'running', to: 'queued', at: 30, error: LOST },
-      { ...second, ...claimed, at: 40, error: LOST },
-      { ...second, from: 'running', to: 'completed', at: 50, error: null },
+      { ...first, ...claimed, attemptBefore: 0, at: 10, error: null },
+      { ...first, from: 'running', to: 'queued', attemptBefore: 1, at: 30, error: LOST },
+      { ...second, ...claimed, attemptBefore: 1, at: 40, error: LOST },
+      { ...second, from: 'running', to: 'completed', attemptBefore: 2, at: 50, error: null },
     ],
     departures: [{ worker: 'w1', pid: 11, at: 30, expiresAt: 1000 }],
     kills: [{ pid: 11, at: 20 }],
@@ -221,6 +221,20 @@ describe('the checker of histories', () => {
     const departures = [{ ...good.departures[0]!, expiresAt: 30 }];
     expect(violations({ ...good, kills: [], departures })).toEqual([]);
     expect(recoveryTimes(good)).toEqual([20]);
+  });
+
+  test('tells what was claimed ahead and given back from what was lost before', () => {
+    const [claim, loss, again, end] = good.changes;
+    const ahead = { ...again!, worker: 'w3', at: 33 }; // it keeps the error of the loss
+    const back = { ...loss!, worker: 'w3', lease: 2, attemptBefore: 2, at: 35 };
+    const third = { worker: 'w2', lease: 3 };
+    const history = structuredClone({
+      ...good,
+      changes: [claim!, loss!, ahead, back, { ...again!, ...third }, { ...end!, ...third }],
+      ledger: good.ledger.map((entry) => (entry.lease === 2 ? { ...entry, lease: 3 } : entry)),
+    });
+    Object.assign(history.tasks[0]!, { lease: 3, result: receipt.replace('lease":2', 'lease":3') });
+    expect(violations(history)).toEqual([]);
   });
 
   test.each<[string, string, (history: Good) => void]>([

@@ -10,7 +10,7 @@ export function installAudit(sql: Sql): Promise<void> {
   const { key, triggers } = DIALECTS[sql.kind];
   return sql.run(
     `CREATE TABLE audit_change (seq ${key}, at BIGINT, task VARCHAR(255), status_before TEXT,
-       status TEXT, lease INTEGER, attempt INTEGER, worker TEXT, error TEXT)`,
+       status TEXT, lease INTEGER, attempt INTEGER, attempt_before INTEGER, worker TEXT, error TEXT)`,
     `CREATE TABLE audit_departure (seq ${key}, at BIGINT, worker TEXT, pid INTEGER,
        expires_at BIGINT)`,
     ...triggers,
@@ -23,8 +23,8 @@ export async function readAudit(sql: Sql): Promise<{
   departures: Departure[];
   tasks: FinalTask[];
 }> {
-  const changes = await sql.query<Omit<TaskChange, 'from' | 'to'> & Statuses>(
-    `SELECT at, task, status_before, status, lease, attempt, worker, error
+  const changes = await sql.query<Omit<TaskChange, keyof Renamed> & Columns>(
+    `SELECT at, task, status_before, status, lease, attempt, attempt_before, worker, error
      FROM audit_change ORDER BY seq`,
   );
   const departures = await sql.query<Omit<Departure, 'expiresAt'> & { expires_at: number }>(
@@ -35,7 +35,14 @@ export async function readAudit(sql: Sql): Promise<{
        ${DIALECTS[sql.kind].code('error')} AS error FROM sitq_task`,
   );
   return {
-    changes: changes.map(({ status_before: from, status: to, ...rest }) => ({ ...rest, from, to })),
+    changes: changes.map(
+      ({ status_before: from, status: to, attempt_before: attemptBefore, ...rest }) => ({
+        ...rest,
+        from,
+        to,
+        attemptBefore,
+      }),
+    ),
     departures: departures.map(({ expires_at: expiresAt, ...rest }) => ({ ...rest, expiresAt })),
     tasks: tasks.map(({ max_attempts: maxAttempts, ...rest }) => ({ ...rest, maxAttempts })),
   };
@@ -49,9 +56,11 @@ export async function findDamage(sql: Sql): Promise<unknown[]> {
   return findings.filter((finding) => !/^ok$/i.test(String(finding)));
 }
 
-interface Statuses {
+type Renamed = Pick<TaskChange, 'from' | 'to' | 'attemptBefore'>;
+interface Columns {
   readonly status_before: string;
   readonly status: string;
+  readonly attempt_before: number;
 }
 
 interface AuditDialect {
@@ -69,8 +78,8 @@ const CHANGED = 'old.status <> new.status OR old.lease <> new.lease';
 function writeDown(now: string, code: (column: string) => string) {
   return {
     change: `INSERT INTO audit_change
-        (at, task, status_before, status, lease, attempt, worker, error)
-      VALUES (${now}, new.id, old.status, new.status, new.lease, new.attempt,
+        (at, task, status_before, status, lease, attempt, attempt_before, worker, error)
+      VALUES (${now}, new.id, old.status, new.status, new.lease, new.attempt, old.attempt,
         coalesce(new.worker_id, old.worker_id), ${code('new.error')});`,
     departure: `INSERT INTO audit_departure (at, worker, pid, expires_at)
       VALUES (${now}, old.id, old.pid, old.expires_at);`,

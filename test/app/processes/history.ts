@@ -8,9 +8,11 @@ export interface TaskChange {
   readonly to: string;
   readonly lease: number;
   readonly attempt: number;
+  /** What the attempt was before: more than now where it was given back. */
+  readonly attemptBefore: number;
   /** The worker that holds the task, or held it before this change. */
   readonly worker: string | null;
-  /** Code of the stored error. */
+  /** Code of the stored error, which may be of an earlier attempt. */
   readonly error: string | null;
 }
 
@@ -191,13 +193,15 @@ function checkRuns({ final, changes, runs }: Life, say: Say): void {
 }
 
 /** Whether a worker gave the task back, with its attempt. */
-function isGivenBack({ from, to, error }: TaskChange): boolean {
-  return from === 'running' && to === 'queued' && error === null;
+function isGivenBack({ from, to, attempt, attemptBefore }: TaskChange): boolean {
+  return from === 'running' && to === 'queued' && attempt < attemptBefore;
 }
 
 /** Whether a change took the task from a worker that died or lost its lease. */
-function isLoss({ from, to, error }: TaskChange): boolean {
-  return from === 'running' && (to === 'queued' || to === 'failed') && error === WORKER_LOST;
+function isLoss(change: TaskChange): boolean {
+  const { from, to, error } = change;
+  const isOver = from === 'running' && (to === 'queued' || to === 'failed');
+  return isOver && error === WORKER_LOST && !isGivenBack(change);
 }
 
 function rises(numbers: readonly number[]): boolean {
