@@ -5,7 +5,7 @@ import { textOf } from '../../core/text-of.js';
 import { heartbeatScript, type HeartbeatData } from './heartbeat-script.js';
 
 /** What the thread may take of memory, in MB: it holds a driver and a number. */
-const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
 const SCRIPT = `(${heartbeatScript.toString()})(require, require('node:worker_threads').workerData)`;
 const WORD = Int32Array.BYTES_PER_ELEMENT;
 
