@@ -21,7 +21,7 @@ export const poison: Fault = {
       const before = [...arena.up];
       const call = { task, handler: 'poison', args: [WAYS], attempts: WAYS.length };
       await arena.producer().ask('call', call);
-      const result = await arena.queue.getResult(task, { timeout: '5m' });
+      const result = await arena.queue.getResult(task, { timeout: '2m' });
       if (result?.status !== 'failed') throw new Error(`${task} ended as ${result?.status}`);
       const dead = before.filter((worker) => !worker.alive);
       crashes += dead.length;
