@@ -80,6 +80,8 @@ describe('an isolated handler', () => {
     ['for good', { errorName: 'DoNotRetryError', error: 'never again' }, 1],
     ['later', { errorName: 'TooHotError' }, 2],
     ['by nothing', { errorName: 'Error', error: 'undefined' }, 2],
+    ['unreadably', { errorName: 'DoNotRetryError', error: 'not again' }, 1],
+    ['hugely', { errorName: 'Error', error: 'huge' }, 2],
   ])('that fails %s fails its task like any other', async (how, error, attempt) => {
     const task = await enqueue('fail', how);
     const result = await queue.getResult(task.id, SOON);

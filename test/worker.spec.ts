@@ -286,6 +286,17 @@ describe('an attempt that fails', () => {
       throw new Error('no text');
     },
   };
+  const enormous = Object.assign(new Error('enormous'), {
+    stack: 's'.repeat(300_000_000),
+    cause: { stack: 'c'.repeat(300_000_000) },
+  });
+  const circular = new Error('circular');
+  circular.cause = circular;
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
   test.each<[what: string, thrown: unknown, name: string, message: string]>([
     ['text', 'plain', 'Error', 'plain'],
     ['nothing', undefined, 'Error', 'undefined'],
@@ -297,6 +308,11 @@ describe('an attempt that fails', () => {
     ['NUL', new Error('a\0b'), 'Error', 'a\u2400b'],
     ['lone surrogates', new Error('a\ud800b'), 'Error', 'a\ufffdb'],
     ['a long one', new Error('数'.repeat(50_000)), 'Error', '数'.repeat(21_845)],
+    ['an enormous one', new Error('x'.repeat(50_000_000)), 'Error', 'x'.repeat(65_536)],
+    ['a stack and a cause that are too long together', enormous, 'Error', 'enormous'],
+    ['a message that is none', Object.assign(new Error(''), { message: 5 }), 'Error', 'Error: 5'],
+    ['a cause that is itself', circular, 'Error', 'circular'],
+    ['a proxy that tells nothing', revoked(), 'Error', 'a value that has no text'],
   ])('is kept whatever was thrown: %s', async (_, thrown, name, message) => {
     const { work } = await appWith(
       () => {
@@ -315,6 +331,7 @@ describe('an attempt that fails', () => {
     ['a cause', new Error('boom', { cause: { stack: unprintable } }), 'boom'],
     ['a cause itself', new Error('boom', { cause: unprintable }), 'boom'],
     ['what was thrown', unprintable, 'a value that has no text'],
+    ['what was thrown, nor a class', revoked(), 'a value that has no text'],
   ])('is retried and ends though there is no text of %s', async (_, thrown, message) => {
     const { work, queue, recorder } = await appWith(
       () => {

@@ -4,6 +4,7 @@ import { TaskCancelledError } from '../errors/task-cancelled.error.js';
 import { TaskTimeoutError } from '../errors/task-timeout.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import { parseDuration } from './duration.js';
+import { isA } from './is-a.js';
 import { RetryAfterError } from './retry-after.error.js';
 import {
   backoffDelay,
@@ -68,14 +69,14 @@ export function decideOutcome(end: RunEnd, facts: RunFacts): Outcome {
 
 /** Whether the handler said itself what is to become of the task. */
 function isControl(error: unknown): boolean {
-  return error instanceof DoNotRetryError || error instanceof RetryAfterError;
+  return isA(error, DoNotRetryError) || isA(error, RetryAfterError);
 }
 
 function failedAttempt(error: unknown, facts: RunFacts): Outcome {
   const failed = { kind: 'failed', error } as const;
-  if (error instanceof DoNotRetryError || facts.attempt >= facts.maxAttempts) return failed;
+  if (isA(error, DoNotRetryError) || facts.attempt >= facts.maxAttempts) return failed;
   try {
-    const asError = error instanceof Error ? error : new Error(textOf(error), { cause: error });
+    const asError = isA(error, Error) ? error : new Error(textOf(error), { cause: error });
     if (facts.retryIf && !facts.retryIf(asError, facts.task())) return failed;
     const delay = delayAfter(asError, facts);
     return delay === false ? failed : { kind: 'retry', error, eta: facts.now + delay };

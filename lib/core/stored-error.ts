@@ -1,5 +1,5 @@
+import { readField } from './read-field.js';
 import type { StoredError } from './result.js';
-import { safeRead } from './safe-read.js';
 import { safeText } from './safe-text.js';
 import { textOf } from './text-of.js';
 
@@ -15,10 +15,10 @@ export function toStoredError(thrown: unknown): StoredError {
   if (typeof thrown !== 'object' || thrown === null) {
     return { name: 'Error', message: safeText(textOf(thrown), MAX_BYTES), stack: null };
   }
-  const name = safeRead(thrown, 'name');
-  const message = safeRead(thrown, 'message');
-  const stack = safeRead(thrown, 'stack');
-  const code = safeRead(thrown, 'code');
+  const name = readField(thrown, 'name');
+  const message = readField(thrown, 'message');
+  const stack = readField(thrown, 'stack');
+  const code = readField(thrown, 'code');
   return {
     name: safeText(typeof name === 'string' && name !== '' ? name : 'Error', MAX_NAME),
     message: safeText(typeof message === 'string' ? message : textOf(thrown), MAX_BYTES),
@@ -28,9 +28,10 @@ export function toStoredError(thrown: unknown): StoredError {
 }
 
 function withCause(error: object, stack: string): string {
-  const cause = safeRead(error, 'cause');
+  const cause = readField(error, 'cause');
   if (cause === undefined || cause === null) return stack;
   const text =
-    typeof cause === 'object' ? (safeRead(cause, 'stack') ?? textOf(cause)) : textOf(cause);
-  return `${stack}\nCaused by: ${textOf(text)}`;
+    typeof cause === 'object' ? (readField(cause, 'stack') ?? textOf(cause)) : textOf(cause);
+  // Cut first: two texts that are each long enough make none together.
+  return `${stack.slice(0, MAX_BYTES)}\nCaused by: ${textOf(text).slice(0, MAX_BYTES)}`;
 }

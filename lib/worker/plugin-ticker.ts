@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
 import type { Plugin } from '../core/plugin.js';
+import { textOf } from '../core/text-of.js';
 import { BackendError } from '../errors/backend.error.js';
 import type { OutageLog } from './outage-log.js';
 
@@ -41,7 +42,7 @@ export class PluginTicker {
       this.outages.worked(what);
     } catch (error) {
       if (error instanceof BackendError && error.transient) this.outages.failed(what, error);
-      else this.logger.warn(`Plugin ${plugin.name} failed in tick: ${String(error)}`);
+      else this.logger.warn(`Plugin ${plugin.name} failed in tick: ${textOf(error)}`);
     }
   }
 }

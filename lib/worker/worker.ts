@@ -18,6 +18,7 @@ import { currentProcess } from '../core/process-identity.js';
 import type { Handler } from '../core/handler.js';
 import { TaskContext } from '../core/task-context.js';
 import type { ReservedTask } from '../core/task.js';
+import { textOf } from '../core/text-of.js';
 import { VERSION } from '../core/version.js';
 import { within } from '../core/within.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
@@ -275,7 +276,7 @@ export class Worker implements RunObserver {
         isKnown ? { kind: 'given-back' } : { kind: 'snoozed', eta },
       );
     } catch (error) {
-      this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${String(error)}`);
+      this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${textOf(error)}`);
     }
     this.settled();
   }

@@ -1,5 +1,6 @@
 import { RetryAfterError } from '../../core/retry-after.error.js';
-import { safeRead } from '../../core/safe-read.js';
+import { isA } from '../../core/is-a.js';
+import { readField } from '../../core/read-field.js';
 import { toStoredError } from '../../core/stored-error.js';
 import type { StoredError } from '../../core/result.js';
 import { DoNotRetryError } from '../../errors/do-not-retry.error.js';
@@ -18,6 +19,9 @@ const KINDS = {
   WorkerShutdownError,
 } as const;
 type Kind = keyof typeof KINDS;
+
+/** Longest text that crosses as a field of an error. */
+const MAX_TEXT = 64 * 1024;
 
 /** An error on its way between threads: cloning would make any error a plain one. */
 export interface CrossingError {
@@ -49,16 +53,26 @@ export function unpackError({ kind, stored, fields }: CrossingError): Error {
   return error;
 }
 
-function fieldsOf(thrown: unknown): Record<string, unknown> {
-  if (typeof thrown !== 'object' || thrown === null) return {};
-  const entries = Object.keys(thrown).map((key) => [key, safeRead(thrown, key)] as const);
-  return Object.fromEntries(entries.filter(([, value]) => isPlain(value)));
+function kindOf(thrown: unknown): Kind | undefined {
+  return (Object.keys(KINDS) as Kind[]).find((kind) => isA<Error>(thrown, KINDS[kind]));
 }
 
-function kindOf(thrown: unknown): Kind | undefined {
-  return (Object.keys(KINDS) as Kind[]).find((kind) => thrown instanceof KINDS[kind]);
+/** One that cannot be read, or is no plain value, stays behind. */
+function fieldsOf(thrown: unknown): Record<string, unknown> {
+  if (typeof thrown !== 'object' || thrown === null) return {};
+  const fields = keysOf(thrown).map((key) => [key, readField(thrown, key)] as const);
+  return Object.fromEntries(fields.filter(([, value]) => isPlain(value)));
+}
+
+function keysOf(source: object): string[] {
+  try {
+    return Object.keys(source);
+  } catch {
+    return []; // a proxy that does not tell
+  }
 }
 
 function isPlain(value: unknown): boolean {
-  return value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+  if (typeof value === 'string') return value.length <= MAX_TEXT;
+  return value === null || ['number', 'boolean', 'bigint'].includes(typeof value);
 }

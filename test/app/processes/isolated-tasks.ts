@@ -131,10 +131,12 @@ export class IsolatedTasks implements OnModuleDestroy {
   }
 
   @Task({ isolate: true, attempts: 2, backoff: 0 })
-  fail(how: 'plainly' | 'for good' | 'later' | 'by nothing'): never {
+  fail(how: 'plainly' | 'for good' | 'later' | 'by nothing' | 'unreadably' | 'hugely'): never {
     if (how === 'for good') throw new DoNotRetryError('never again');
     if (how === 'later' && this.run.attempt === 1) throw new RetryAfterError(1);
     if (how === 'by nothing') throw undefined;
+    if (how === 'unreadably') throw unreadable(new DoNotRetryError('not again'));
+    if (how === 'hugely') throw Object.assign(new Error('huge'), { text: 'x'.repeat(50_000_000) });
     throw new TooHotError(40);
   }
 
@@ -231,4 +233,12 @@ export class IsolatedTasks implements OnModuleDestroy {
   private whereabouts(): Whereabouts {
     return { thread: threadId, pid: process.pid, made: IsolatedTasks.made };
   }
+}
+
+/** The same error with a field that cannot be read. */
+function unreadable(error: Error): Error {
+  const get = () => {
+    throw new Error('cannot be read');
+  };
+  return Object.defineProperty(error, 'detail', { get, enumerable: true });
 }
