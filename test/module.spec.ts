@@ -373,7 +373,7 @@ describe('a wrong handler stops the boot', () => {
     ['retries', { retries: 3 }, '3', 'Known are: name, queue, attempts, backoff, timeout'],
     ['name', { name: '' }, `''`, 'a string of 1 to 200 characters'],
     ['name', { name: 'x'.repeat(201) }, `'xxx`, 'a string of 1 to 200 characters'],
-    ['queue', { queue: 'a\nb' }, `'a\nb'`, 'without control characters'],
+    ['queue', { queue: 'a\nb' }, `'a\\u000ab'`, 'without control characters'],
     ['attempts', { attempts: 0 }, '0', 'a whole number from 1 to 1000'],
     ['attempts', { attempts: '3' }, `'3'`, 'a whole number from 1 to 1000'],
     ['backoff', { backoff: 'linear' }, `'linear'`, `'fixed', 'exponential', a duration`],

@@ -5,7 +5,11 @@ import { parseBackoff, type BackoffFunction, type BackoffPlan } from './retry-po
 /** Longest delay a Node timer can hold. */
 const MAX_TIMER = 2 ** 31 - 1;
 const NAME = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
-const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value);
+
+/** Whether it can be an id, or the name of a task or a queue. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && NAME.test(value);
+}
 
 /** The checks that options of several places share. */
 export const check = {

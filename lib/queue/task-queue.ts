@@ -10,6 +10,7 @@ import type { Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
 import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
+import { isName } from '../core/option-checks.js';
 import { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
 import { HandlerRegistry } from '../core/registry.js';
@@ -177,6 +178,7 @@ export class TaskQueue {
 
   /** The task with this id, or null. */
   async getTask(taskId: string): Promise<Task | null> {
+    if (!isName(taskId)) return null;
     const stored = await this.backend.getTask(taskId);
     return stored && toTask(stored, this.codec);
   }
@@ -207,6 +209,7 @@ export class TaskQueue {
     options: { timeout?: Duration; signal?: AbortSignal } = {},
   ): Promise<Result | null> {
     const timeout = readTimeout(options.timeout);
+    requireId(taskId);
     const result = await this.results.wait(taskId, timeout, options.signal);
     return result && toResult(result);
   }
@@ -228,6 +231,7 @@ export class TaskQueue {
       'JournalingBackend',
       'keep logs',
     );
+    requireId(taskId);
     const lines = await backend.getLog(taskId);
     if (!lines) throw new TaskNotFoundError(taskId);
     return lines;
@@ -249,6 +253,7 @@ export class TaskQueue {
       'CancellingBackend',
       'cancel tasks',
     );
+    requireId(taskId);
     const status = await backend.cancelTask(taskId);
     if (!status) throw new TaskNotFoundError(taskId);
     return status;
@@ -289,7 +294,9 @@ export class TaskQueue {
    * @throws TaskNotFoundError when there is no such task, BackendError when the store cannot tell.
    */
   async explain(taskId: string): Promise<TaskExplanation> {
-    return new TaskExplainer(this.backend).explain(taskId);
+    const explainer = new TaskExplainer(this.backend);
+    requireId(taskId);
+    return explainer.explain(taskId);
   }
 
   /** Ends every wait for a result; the backend is closed by whoever opened it. */
@@ -300,6 +307,14 @@ export class TaskQueue {
   private managerFor({ manager }: Pick<EnqueuePlan, 'manager'>): EntityManager | undefined {
     return manager === undefined ? this.parts.transaction?.() : (manager ?? undefined);
   }
+}
+
+/**
+ * What no task can have as its id, such as what a request brings instead of text, does not get to
+ * the database: each would read it in its own way.
+ */
+function requireId(taskId: unknown): asserts taskId is string {
+  if (!isName(taskId)) throw new TaskNotFoundError(showValue(taskId));
 }
 
 function refuse(message: string, option: string, value: unknown): ValidationError {

@@ -1,9 +1,12 @@
 import { ValidationError } from '../errors/validation.error.js';
 import type { HandlerClass } from '../core/handler-types.js';
 import type { HandlerRegistry } from '../core/registry.js';
+import { check } from '../core/option-checks.js';
 import { showValue } from '../core/show-value.js';
 import { defineHandler } from '../core/task-definition.js';
 import { taskOptionsOf } from '../core/task-metadata.js';
+
+const NAME = check.name();
 
 /** What is known of a task's handler when it is enqueued. */
 export interface TaskTarget {
@@ -20,10 +23,16 @@ export class TaskTargets {
 
   /** Handlers that this process does not know are somebody else's: they get the defaults. */
   byName(name: string): TaskTarget {
-    if (name === '' || name.length > 200) {
-      throw new ValidationError('The task name must have 1 to 200 characters.', 'name', name);
+    const known = this.registry.get(name);
+    if (known) return known;
+    if (NAME.parse(name) === undefined) {
+      throw new ValidationError(
+        `The task name is ${showValue(name)}. Give ${NAME.remedy}.`,
+        'name',
+        name,
+      );
     }
-    return this.registry.get(name) ?? { name, queue: 'default', priority: 0 };
+    return { name, queue: 'default', priority: 0 };
   }
 
   byMethod(handlers: HandlerClass<unknown>, method: string): TaskTarget {
