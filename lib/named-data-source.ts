@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { showValue } from './core/show-value.js';
 import { ConfigurationError } from './errors/configuration.error.js';
 import type {
   NamedDataSourceOptions,
@@ -18,8 +19,8 @@ export function injectDataSource({ dataSource: name, ...rest }: NamedDataSourceO
     useFactory: (dataSource: DataSource | undefined): SitqOptions => {
       if (dataSource) return { ...rest, dataSource };
       throw new ConfigurationError(
-        `SitqModule.forRoot: dataSource is '${name}', but the application has no DataSource of ` +
-          `that name. Import TypeOrmModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}), ` +
+        `SitqModule.forRoot: dataSource is ${showValue(name)}, but the application has no DataSource of ` +
+          `that name. Import TypeOrmModule.forRoot(${name === 'default' ? '' : `{ name: ${showValue(name)} }`}), ` +
           `or give the DataSource itself.`,
         'dataSource',
         name,

@@ -5,7 +5,7 @@ import { check } from './core/option-checks.js';
 import { readOptions, requireObject, type OptionCheck } from './core/option-reader.js';
 import type { Plugin } from './core/plugin.js';
 import type { Serializer } from './core/serializer.js';
-import { showValue } from './core/show-value.js';
+import { showOption, showValue } from './core/show-value.js';
 import { ConfigurationError } from './errors/configuration.error.js';
 import type { ModuleOptions } from './interfaces/sitq-options.interface.js';
 import { parseRetention, type Retention } from './retention/retention-options.js';
@@ -74,7 +74,7 @@ export function readSitqOptions(options: unknown): SitqSettings {
   const option = Object.keys(store).find((name) => store[name] !== undefined);
   if (given.backend && option !== undefined) {
     throw refuse(
-      `${LABEL}: ${option} is ${showValue(store[option])}, but a backend was given too. Give ` +
+      `${LABEL}: ${option} is ${showOption(option, store[option])}, but a backend was given too. Give ` +
         `${option} to the backend, or leave the backend out.`,
       option,
       store[option],
@@ -88,8 +88,8 @@ export function readSitqOptions(options: unknown): SitqSettings {
 /** `forRoot` has put the DataSource in the place of its name already. */
 function refuseName(name: string): ConfigurationError {
   return refuse(
-    `SitqModule.forRootAsync: dataSource is '${name}', but only forRoot takes a name. Let Nest ` +
-      `inject it: { inject: [getDataSourceToken('${name}')], useFactory: (dataSource) => ` +
+    `SitqModule.forRootAsync: dataSource is ${showValue(name)}, but only forRoot takes a name. Let Nest ` +
+      `inject it: { inject: [getDataSourceToken(${showValue(name)})], useFactory: (dataSource) => ` +
       `({ dataSource }) }.`,
     'dataSource',
     name,

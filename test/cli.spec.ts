@@ -423,6 +423,7 @@ describe('what cannot be', () => {
     [['migrate', '--database', 'b', '--table-prefix', 'a-'], /tablePrefix is 'a-'/],
     [['doctor', '--database', '/no/such/file'], /^error: There is no file \/no\/such\/file\.$/],
     [['postgres://ann:secret@host/db'], /unknown command 'postgres:\/\/ann:\*\*\*@host\/db'/],
+    [['postgres://host/db?password=secret'], /unknown command '.*\?password=\*\*\*/],
   ];
   test.each(WRONG)('%j', async (args, message) => {
     const { code, out, err } = await runCli(args);

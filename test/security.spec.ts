@@ -1,6 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { Task, TaskContext, TaskNotFoundError, TaskQueue } from 'nestjs-sitq';
-import { startApp } from './app/start-app.js';
+import {
+  BackendError,
+  ConfigurationError,
+  SitqError,
+  SitqModule,
+  Task,
+  TaskContext,
+  TaskNotFoundError,
+  TaskQueue,
+  type SitqOptions,
+} from 'nestjs-sitq';
+import { inspect } from 'node:util';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { StoreKind } from './app/databases/kinds.js';
+import { EightMethodsBackend } from './app/eight-methods.backend.js';
+import { typeOrmOptions } from './app/shop.js';
+import { startApp, startModule } from './app/start-app.js';
 import { stores, type Store } from './app/stores.js';
 import { tempStore } from './app/temp-store.js';
 
@@ -106,5 +121,77 @@ describe.each(stores())('on %s', (kind) => {
       expect((refusal as Error).message.length).toBeLessThan(300);
     }
     expect(await queue.getTask('a')).toMatchObject({ status: 'queued' });
+  });
+
+  test('what the database refuses is told without the arguments', async () => {
+    const sql = await store.sql();
+    await sql.run(REFUSING[kind]);
+    await sql.close();
+    const dataSource = await new DataSource(typeOrmOptions(store.options)).initialize();
+    const enqueue = (manager?: EntityManager) =>
+      queue.enqueue('Elsewhere.do', ['secret'], { queue: 'refused', manager });
+    for (const call of [() => enqueue(), () => dataSource.transaction(enqueue)]) {
+      const refusal: unknown = await call().catch((error: unknown) => error);
+      expect(refusal).toBeInstanceOf(BackendError);
+      expect(whole(refusal)).not.toContain('secret');
+    }
+    await dataSource.destroy();
+  });
+});
+
+const CHECK = `ALTER TABLE sitq_task ADD CONSTRAINT of_ours CHECK (queue <> 'refused')`;
+/** Makes a table refuse the tasks of a queue. */
+const REFUSING: Readonly<Record<StoreKind, string>> = {
+  sqlite: `CREATE TRIGGER of_ours BEFORE INSERT ON sitq_task WHEN new.queue = 'refused'
+    BEGIN SELECT RAISE(ABORT, 'refused'); END`,
+  postgres: CHECK,
+  mysql: CHECK,
+  mariadb: CHECK,
+};
+
+/** As Nest logs an error that nobody has caught. */
+function whole(error: unknown): string {
+  return inspect(error, { depth: 10, maxStringLength: null });
+}
+
+describe('an error that is logged whole', () => {
+  const unkeepable = { card: 'secret', save: () => 1 };
+  const throwing = {
+    card: 'secret',
+    get save(): never {
+      throw Object.create(null);
+    },
+  };
+
+  test.each<[what: string, call: (queue: TaskQueue) => Promise<unknown>]>([
+    ['cannot be kept', (queue) => queue.enqueue('x', [unkeepable])],
+    ['cannot be read', (queue) => queue.enqueue('x', [throwing])],
+    ['are too large', (queue) => queue.enqueue('x', ['secret'.repeat(200_000)])],
+    ['are no list', (queue) => queue.enqueue('x', { card: 'secret' } as never)],
+    ['are no list of lists', (queue) => queue.enqueueMany('x', [{ card: 'secret' } as never])],
+  ])('has nothing of arguments that %s', async (_, call) => {
+    const { queue } = await startApp([], { worker: false });
+    const refusal: unknown = await call(queue).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(SitqError);
+    expect(whole(refusal)).not.toContain('secret');
+  });
+
+  const url = 'postgres://ann:secret@127.0.0.1/shop';
+  test.each<[what: string, options: object]>([
+    ['the URL is an object', { type: 'postgres', url: new URL(url) }],
+    ['the URL has another name', { connectionString: url }],
+    ['the URL is of another kind', { url: url.replace('postgres', 'redis') }],
+    ['the URL is the kind', { type: url }],
+    ['the URL is the name of a DataSource', { dataSource: url }],
+    ['the password has another name', { type: 'postgres', passwort: 'secret' }],
+    ['the password is for a file', { database: 'x', password: 'secret' }],
+    ['the password is in an object', { type: 'postgres', credentials: { password: 'secret' } }],
+    ['the password is in the host', { type: 'postgres', host: { password: 'secret' } }],
+    ['a backend was given, too', { backend: new EightMethodsBackend(), url }],
+  ])('has no password though %s', async (_, options) => {
+    const imports = [SitqModule.forRoot(options as SitqOptions)];
+    const refusal: unknown = await startModule({ imports }).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(ConfigurationError);
+    expect(whole(refusal)).not.toContain('secret');
   });
 });

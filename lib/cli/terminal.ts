@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
-import { hidePasswords } from './hide-passwords.js';
+import { hidePasswords } from '../core/hide-passwords.js';
 
 /** Where commands write: what was asked for to stdout, what is wrong to stderr, passwords never. */
 export class Terminal {

@@ -82,7 +82,8 @@ function nameOf(view: ArrayBufferView): string {
 
 function refusal(error: unknown): SerializationError {
   if (error instanceof DevalueError) {
-    return new SerializationError(error.message, { path: error.path, cause: error });
+    // Not as the cause: it has all of the value in it, and errors are logged whole.
+    return new SerializationError(error.message, { path: error.path });
   }
   const tooDeep = error instanceof RangeError;
   return new SerializationError(

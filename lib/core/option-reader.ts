@@ -1,4 +1,4 @@
-import { showValue } from './show-value.js';
+import { showOption, showValue } from './show-value.js';
 
 /** A check returns the value to use, or `undefined` when the given one is wrong. */
 export interface OptionCheck<T> {
@@ -34,7 +34,7 @@ export function readOptions<C extends Checks>(
     if (!check) {
       const known = [...Object.keys(checks), ...alsoKnown].join(', ');
       throw refuse(
-        `${label}: there is no option '${name}' (value ${showValue(value)}). Known are: ${known}.`,
+        `${label}: there is no option '${name}' (value ${showOption(name, value)}). Known are: ${known}.`,
         name,
         value,
       );
@@ -42,7 +42,11 @@ export function readOptions<C extends Checks>(
     if (value === undefined) continue;
     const result = check.parse(value);
     if (result === undefined) {
-      throw refuse(`${label}: ${name} is ${showValue(value)}. Give ${check.remedy}.`, name, value);
+      throw refuse(
+        `${label}: ${name} is ${showOption(name, value)}. Give ${check.remedy}.`,
+        name,
+        value,
+      );
     }
     parsed[name] = result;
   }

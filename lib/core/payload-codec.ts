@@ -1,5 +1,7 @@
 import { SerializationError } from '../errors/serialization.error.js';
+import { readField } from './read-field.js';
 import type { Serializer } from './serializer.js';
+import { toStoredError } from './stored-error.js';
 
 /** Most bytes of a payload or a result. */
 const MAX_BYTES = 1024 * 1024;
@@ -40,10 +42,11 @@ export class PayloadCodec {
   }
 }
 
+/** Whatever it is: values have accessors of their own, and serializers may be anybody's. */
 function describe(what: string, error: unknown): SerializationError {
-  const inner = error as { path?: unknown; message?: unknown };
-  const path = what + (typeof inner?.path === 'string' ? inner.path : '');
-  const why = String(inner?.message ?? error).replace(/\.$/, '');
+  const inner = typeof error === 'object' && error !== null ? readField(error, 'path') : undefined;
+  const path = what + (typeof inner === 'string' ? inner : '');
+  const why = toStoredError(error).message.replace(/\.$/, '');
   return new SerializationError(
     `${path} cannot be kept: ${why}. Pass plain data, or an id to look the object up by.`,
     { path, cause: error },

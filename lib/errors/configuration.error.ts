@@ -8,15 +8,17 @@ import { SitqError } from './sitq.error.js';
  */
 export class ConfigurationError extends SitqError {
   readonly code = 'SITQ_CONFIGURATION';
+  /** The value that was refused. Not enumerable: it may be secret, and errors are logged whole. */
+  declare readonly value: unknown;
 
   constructor(
     message: string,
     /** The option concerned, such as `worker.concurrency`. */
     readonly option?: string,
-    /** The value that was refused. */
-    readonly value?: unknown,
+    value?: unknown,
     options?: ErrorOptions,
   ) {
     super(message, options);
+    Object.defineProperty(this, 'value', { value });
   }
 }

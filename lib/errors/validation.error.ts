@@ -7,14 +7,16 @@ import { SitqError } from './sitq.error.js';
  */
 export class ValidationError extends SitqError {
   readonly code = 'SITQ_VALIDATION';
+  /** The value that was refused. Not enumerable: it may be secret, and errors are logged whole. */
+  declare readonly value: unknown;
 
   constructor(
     message: string,
     /** The option or argument concerned. */
     readonly option?: string,
-    /** The value that was refused. */
-    readonly value?: unknown,
+    value?: unknown,
   ) {
     super(message);
+    Object.defineProperty(this, 'value', { value });
   }
 }

@@ -44,12 +44,19 @@ export function isMistake(error: unknown): boolean {
 export function toBackendError(error: unknown): BackendError {
   if (error instanceof BackendError) return error;
   const code = codeOf(error);
+  if (error instanceof Error) hideValues(error);
   const what = isOutage(error) ? 'PostgreSQL cannot be used now' : 'PostgreSQL refused';
   const message = `${what}: ${messageOf(error)}${code && ` (${code})`}.${remedy(code)}`;
   return new BackendError(message, {
     cause: error,
     transient: isOutage(error) || isConflict(error),
   });
+}
+
+/** What the server tells beside its message may be a whole row, with the arguments of a task. */
+function hideValues(error: Error & { detail?: string; where?: string }): void {
+  delete error.detail;
+  delete error.where;
 }
 
 function remedy(code: string): string {

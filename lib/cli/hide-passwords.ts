@@ -1,4 +1,0 @@
-/** The text without the passwords of the URLs in it. */
-export function hidePasswords(text: string): string {
-  return text.replaceAll(/(\w:\/\/[^\s:/@]*:)\S+@/g, '$1***@');
-}
