@@ -119,6 +119,15 @@ describe('an isolated handler', () => {
     expect(await queue.getTask(unkeepable.id)).toMatchObject({ attempt: 1 });
   });
 
+  test.each([501, 1500, 3000, 100_000])('gives back nothing %i deep', async (levels) => {
+    const task = await enqueue('deep', levels);
+    expect(await queue.getResult(task.id, SOON)).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('result cannot be kept: The value is nested more than 500'),
+    });
+    expect(await queue.getTask(task.id)).toMatchObject({ attempt: 1 });
+  });
+
   test('hears its signal', async () => {
     const task = await enqueue('patient');
     await until(async () => (await queue.getLog(task.id)).length > 0);

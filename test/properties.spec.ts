@@ -167,10 +167,36 @@ describe('DefaultSerializer', () => {
     );
   });
 
-  test('refuses what is nested beyond measure', () => {
-    let deep: unknown = 1;
-    for (let i = 0; i < 100_000; i += 1) deep = [deep];
-    expect(() => serializer.serialize(deep)).toThrow(SerializationError);
+  /** So many containers in each other. */
+  const nested = (depth: number, wrap: (inner: unknown, at: number) => unknown) => {
+    let value: unknown = 1;
+    for (let at = 0; at < depth; at += 1) value = wrap(value, at);
+    return value;
+  };
+  test.each<[what: string, wrap: (inner: unknown, at: number) => unknown]>([
+    ['lists', (inner) => [inner]],
+    ['objects', (inner) => ({ inner })],
+    ['sets', (inner) => new Set([inner])],
+    ['values of maps', (inner) => new Map([[1, inner]])],
+    ['keys of maps', (inner) => new Map([[inner, 1]])],
+    ['sparse lists', (inner) => Object.assign([], { 1000: inner })],
+    ['all of them', (inner, at) => [{ inner }, new Map([[1, inner]]), new Set([inner])][at % 3]],
+  ])('reads all that it writes, and no more than 500 deep: %s', (_, wrap) => {
+    const deepest = nested(500, wrap);
+    expect(serializer.serialize(roundTrip(deepest))).toBe(serializer.serialize(deepest));
+    for (const depth of [501, 1500, 100_000]) {
+      const refused = () => serializer.serialize(nested(depth, wrap));
+      expect(refused).toThrow(SerializationError);
+      expect(refused).toThrow('nested more than 500 deep');
+    }
+  });
+
+  test('counts the way to what stands in several places as it is gone first', () => {
+    // A list of nodes is two levels for a reader, and a thousand for who follows the first one.
+    const nodes: { next?: object }[] = Array.from({ length: 1000 }, () => ({}));
+    nodes.slice(1).forEach((node, at) => (nodes[at]!.next = node));
+    expect(() => serializer.serialize(nodes)).toThrow('nested more than 500 deep');
+    expect(shape(roundTrip(nodes.toReversed()))).toBe(shape(nodes.toReversed()));
   });
 });
 

@@ -272,8 +272,9 @@ describe('enqueue', () => {
     const limit = 1024 * 1024;
     const { id } = await queue.enqueue('x', ['x'.repeat(limit - 4)]);
     expect((await queue.getTask(id))?.args).toEqual(['x'.repeat(limit - 4)]);
-    for (const text of ['x'.repeat(limit - 3), '数'.repeat(limit / 3)]) {
-      await expect(queue.enqueue('x', [text])).rejects.toMatchObject({
+    const keys = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [i, 0]));
+    for (const value of ['x'.repeat(limit - 3), '数'.repeat(limit / 3), keys]) {
+      await expect(queue.enqueue('x', [value])).rejects.toMatchObject({
         name: 'SerializationError',
         path: 'args',
         message: expect.stringContaining('the limit is 1048576'),

@@ -65,6 +65,13 @@ function retryOf(outcome: Outcome): Extract<Outcome, { kind: 'retry' }> {
   return outcome;
 }
 
+/** So many lists in each other. */
+function nested(depth: number): unknown {
+  let value: unknown = [];
+  for (let i = 1; i < depth; i += 1) value = [value];
+  return value;
+}
+
 /** Resolves when the signal aborts, to the reason. */
 function aborted(signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve) => {
@@ -891,7 +898,7 @@ describe('progress and log', () => {
   test('refuse progress that is large or cannot be kept, in the handler', async () => {
     const refusals: unknown[] = [];
     const { work, queue } = await appWith((run) => {
-      for (const value of ['x'.repeat(65_535), () => 1, 'small']) {
+      for (const value of ['x'.repeat(65_535), nested(501), () => 1, 'small']) {
         try {
           run.progress(value);
         } catch (error) {
@@ -901,7 +908,7 @@ describe('progress and log', () => {
     });
     const handle = await work.do();
     await handle.result(patience);
-    expect(refusals).toEqual([expect.any(SerializationError), expect.any(SerializationError)]);
+    expect(refusals).toEqual(Array(3).fill(expect.any(SerializationError)));
     expect(refusals[0]).toMatchObject({ path: 'progress' });
     expect((await queue.getTask(handle.id))?.progress).toBe('small');
   });
@@ -932,6 +939,8 @@ describe('a result', () => {
     ['holds a function', { rows: [{ save: () => 1 }] }, 'result.rows[0].save'],
     ['is an instance of a class', new Recorder(), 'result'],
     ['is too large', 'x'.repeat(1024 * 1024), 'result'],
+    ['is enormous', 'x'.repeat(50_000_000), 'result'],
+    ['is nested too deeply', nested(501), 'result'],
   ])('that %s fails the task, without another attempt', async (_, value, path) => {
     let runs = 0;
     const { work, queue } = await appWith(

@@ -1,17 +1,26 @@
 import { DevalueError, parse, stringify } from 'devalue';
 import { SerializationError } from '../errors/serialization.error.js';
+import { isDeeperThan } from './nesting.js';
 import { isPlainJson } from './plain-json.js';
 import type { Serializer } from './serializer.js';
+import { textOf } from './text-of.js';
 
 /** Marks text that is not plain JSON; `~` cannot begin a JSON document. */
 const RICH = '~1';
+/**
+ * How deep containers may stand in each other. Each level takes room on the stack, of which
+ * another thread, or the same one further down, has less: what one has written all must read.
+ */
+const MAX_DEPTH = 500;
+/** Fewest characters that a level takes. */
+const LEVEL = '[1],'.length;
 
 /**
  * Plain data becomes plain JSON, readable in the database and fast. Anything richer (Date,
  * BigInt, Map, Set, URL, RegExp, Buffer and typed arrays, undefined, NaN, -0, sparse arrays,
  * repeated and circular references) goes through devalue behind a marker with a version, so that
  * a later format can be told apart. Functions, symbols, promises, instances of classes and objects
- * with a key `__proto__` are refused.
+ * with a key `__proto__` are refused, and what is nested more than 500 deep.
  *
  * @publicApi
  */
@@ -19,7 +28,9 @@ export class DefaultSerializer implements Serializer {
   serialize(value: unknown): string {
     if (isPlainJson(value)) return JSON.stringify(value);
     try {
-      return RICH + stringify(value, reducers);
+      const text = RICH + stringify(value, reducers);
+      if (text.length > MAX_DEPTH * LEVEL && isDeeperThan(MAX_DEPTH, value)) throw tooDeep();
+      return text;
     } catch (error) {
       throw refusal(error);
     }
@@ -85,9 +96,11 @@ function refusal(error: unknown): SerializationError {
     // Not as the cause: it has all of the value in it, and errors are logged whole.
     return new SerializationError(error.message, { path: error.path });
   }
-  const tooDeep = error instanceof RangeError;
-  return new SerializationError(
-    tooDeep ? 'The value is nested too deeply' : `The value cannot be read: ${String(error)}`,
-    { cause: error },
-  );
+  if (error instanceof SerializationError) return error;
+  if (error instanceof RangeError && /call stack/.test(error.message)) return tooDeep();
+  return new SerializationError(`The value cannot be read: ${textOf(error)}`, { cause: error });
+}
+
+function tooDeep(): SerializationError {
+  return new SerializationError(`The value is nested more than ${MAX_DEPTH} deep`);
 }

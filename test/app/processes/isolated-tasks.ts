@@ -163,6 +163,14 @@ export class IsolatedTasks implements OnModuleDestroy {
     return { handler: () => 1 };
   }
 
+  /** So many lists in each other: its stack may hold more of them than that of the process. */
+  @Task({ isolate: true, backoff: 0 })
+  deep(levels: number): unknown {
+    let value: unknown = new Date(0);
+    for (let i = 0; i < levels; i += 1) value = [value];
+    return value;
+  }
+
   @Task({ isolate: true, attempts: 2, backoff: 0 })
   hungry(): never {
     const eaten: unknown[] = [];
