@@ -8,15 +8,19 @@ import {
   TaskContext,
   TaskNotFoundError,
   TaskQueue,
+  TypeOrmBackend,
   type SitqOptions,
 } from 'nestjs-sitq';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { StoreKind } from './app/databases/kinds.js';
 import { EightMethodsBackend } from './app/eight-methods.backend.js';
+import { runCli } from './app/run-cli.js';
 import { typeOrmOptions } from './app/shop.js';
-import { startApp, startModule } from './app/start-app.js';
+import { Lines, startApp, startModule } from './app/start-app.js';
 import { stores, type Store } from './app/stores.js';
+import { tempFile } from './app/temp-file.js';
 import { tempStore } from './app/temp-store.js';
 
 const patience = { timeout: '20s' } as const;
@@ -139,6 +143,47 @@ describe.each(stores())('on %s', (kind) => {
   });
 });
 
+describe.each(stores().filter((kind) => kind !== 'sqlite'))('on %s', (kind) => {
+  test.each<[what: string, change: (url: URL) => unknown]>([
+    ['no such user', (url) => (url.username = 'nobody')],
+    ['no such database', (url) => (url.pathname = '/nowhere')],
+  ])('a server is told of without the password: %s', async (_, change) => {
+    const { options } = await tempStore(kind);
+    const url = new URL('url' in options ? options.url : '');
+    url.password = 'secret';
+    change(url);
+    const logger = new Lines();
+    const backend = new TypeOrmBackend({ url: String(url), logger });
+    const refusal: unknown = await backend.open().catch((error: unknown) => error);
+    await backend.close();
+    expect(refusal).toBeInstanceOf(BackendError);
+    expect((refusal as BackendError).message).toContain(`${url.host}${url.pathname} cannot be`);
+    expect(whole(refusal) + logger.all.join('\n')).not.toContain('secret');
+  });
+
+  test('the name of a role that looks like SQL is a name', async () => {
+    const store = await tempStore(kind);
+    await startApp([], { ...store.options, worker: false });
+    const role = `\\'"; DROP TABLE sitq_task; -- `;
+    const quoted =
+      kind === 'postgres'
+        ? `"\\'""; DROP TABLE sitq_task; -- "`
+        : `'\\\\''"; DROP TABLE sitq_task; -- '@'%'`;
+    const what = kind === 'postgres' ? 'ROLE' : 'USER';
+    const sql = await store.sql();
+    await sql.run(`CREATE ${what} ${quoted}`);
+    try {
+      const { out } = await runCli(['schema', '--type', kind, '--grants', role]);
+      await sql.run(...out.trimEnd().split(';\n'));
+      expect(await sql.query('SELECT count(*) AS n FROM sitq_task')).toEqual([{ n: 0 }]);
+    } finally {
+      if (kind === 'postgres') await sql.run(`DROP OWNED BY ${quoted}`);
+      await sql.run(`DROP ${what} ${quoted}`);
+      await sql.close();
+    }
+  });
+});
+
 const CHECK = `ALTER TABLE sitq_task ADD CONSTRAINT of_ours CHECK (queue <> 'refused')`;
 /** Makes a table refuse the tasks of a queue. */
 const REFUSING: Readonly<Record<StoreKind, string>> = {
@@ -195,3 +240,67 @@ describe('an error that is logged whole', () => {
     expect(whole(refusal)).not.toContain('secret');
   });
 });
+
+describe('names of tables', () => {
+  test.each<[option: string, given: object]>(
+    [
+      `a"b`,
+      'a`b',
+      `a'b`,
+      'a;b',
+      'a b',
+      'a.b',
+      'a-b',
+      'a\n',
+      '1a',
+      'é',
+      '',
+      'x'.repeat(26),
+      5,
+      ['a'],
+      { toString: () => 'a' },
+    ].flatMap((name): [string, object][] => [
+      ['tablePrefix', { database: ':memory:', tablePrefix: name }],
+      ['tablePrefix', { type: 'mysql', database: 'x', tablePrefix: name }],
+      ['schema', { type: 'postgres', schema: name }],
+    ]),
+  )('are letters, digits and _ (%s: %j)', (option, given) => {
+    const create = () => new TypeOrmBackend(given);
+    expect(create).toThrow(ConfigurationError);
+    expect(create).toThrow(new RegExp(`${option} is .*Give a name that begins with a letter or _`));
+  });
+});
+
+test('a doorbell that is a link is not followed', async () => {
+  const database = tempFile();
+  const precious = tempFile('precious');
+  writeFileSync(precious, 'precious');
+  symlinkSync(precious, `${database}-doorbell`);
+  const { queue, lines } = await startApp([], { database, worker: false });
+  await queue.enqueue('Elsewhere.do');
+  expect(readFileSync(precious, 'utf8')).toBe('precious');
+  expect(lines.ofSitq).toContainEqual(expect.stringMatching(/^warn The doorbell .*ELOOP/));
+});
+
+describe('the package', () => {
+  const root = new URL('..', import.meta.url);
+
+  test('brings four others', () => {
+    const text = readFileSync(new URL('package.json', root), 'utf8');
+    const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };
+    expect(Object.keys(dependencies)).toEqual(['commander', 'devalue', 'ms', 'uuid']);
+  });
+
+  test('opens no port, starts no process and makes no code of text', () => {
+    const lib = new URL('lib/', root);
+    const files = readdirSync(lib, { recursive: true, encoding: 'utf8' });
+    const suspects = files
+      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => SUSPICIOUS.test(readFileSync(new URL(file, lib), 'utf8')));
+    // The heartbeat is a function of our own, sent to its thread as text.
+    expect(suspects).toEqual(['worker/heartbeat/heartbeat-thread.ts']);
+  });
+});
+
+const SUSPICIOUS =
+  /@Controller\(|createServer|node:(https?|http2|dgram|vm|child_process)'|\beval\b|new Function/;

@@ -156,5 +156,5 @@ function ifColumn(
 function quoteAccount(account: string): string {
   const at = account.lastIndexOf('@');
   const [user, host] = at < 0 ? [account, '%'] : [account.slice(0, at), account.slice(at + 1)];
-  return [user, host].map((part) => `'${part.replaceAll("'", "''")}'`).join('@');
+  return [user, host].map((part) => `'${part.replaceAll(/['\\]/g, '$&$&')}'`).join('@');
 }
