@@ -1149,14 +1149,14 @@ describe('the log', () => {
     expect(app.lines.all.join('\n')).not.toContain('secret');
   });
 
-  test('tells a failure for good with its stack', async () => {
+  test('tells a failure for good with its stack, never payloads', async () => {
     const { app, work } = await appWith(
       () => {
         throw new RangeError('no luck');
       },
       { attempts: 1 },
     );
-    const handle = await work.do();
+    const handle = await work.do('secret');
     await expect(handle.result(patience)).rejects.toThrow('no luck');
     const line = await eventually(async () =>
       app.lines.all.find((each) => each.startsWith('error')),
@@ -1165,6 +1165,7 @@ describe('the log', () => {
       `error Task Work.do ${handle.id} attempt 1 of 1 failed for good: RangeError: no luck`,
     );
     expect(line).toContain('worker.spec');
+    expect(app.lines.all.join('\n')).not.toContain('secret');
   });
 });
 
