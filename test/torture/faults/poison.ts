@@ -23,6 +23,9 @@ export const poison: Fault = {
       await arena.producer().ask('call', call);
       const result = await arena.queue.getResult(task, { timeout: '2m' });
       if (result?.status !== 'failed') throw new Error(`${task} ended as ${result?.status}`);
+      // The last of them may be taken over from before its end has come to our ears.
+      const victims = before.filter((worker) => startOf(arena, task, worker) !== undefined);
+      await Promise.all(victims.map(({ exit }) => exit));
       const dead = before.filter((worker) => !worker.alive);
       crashes += dead.length;
       for (const worker of dead) {
