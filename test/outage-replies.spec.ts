@@ -160,6 +160,18 @@ describe.each(cases)('a reply of %s that %s after the commit, of', (kind, way) =
     expect(runs).toHaveLength(2);
   });
 
+  if (way === 'denies it') {
+    test('the end of a run, for a reason that nobody knows: it counts', async () => {
+      const task = await queue.enqueue('Work.hold');
+      await eventually(async () => runs.length === 1);
+      const denied = proxy.denyAfter(requests.settle, mysqlError(1105, 'Unknown error'));
+      runs[0]!.end();
+      await denied;
+      await ranInOneAttempt(task);
+      expect(runs).toHaveLength(1);
+    });
+  }
+
   // Elsewhere a claim is several statements, and its client has to be there to commit it.
   if (kind === 'postgres') {
     test('a claim that is done long after its connection has gone: its task runs, once', async () => {

@@ -4,6 +4,7 @@ import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { stranger } from '../stranger.js';
 import { Holdings } from './holdings.js';
 import { Lanes, type Lane, type LaneEntry } from './lanes.js';
+import { mayBeDone } from './may-be-done.js';
 import { Pace } from './pace.js';
 import type { ServerClock } from './server-clock.js';
 import type {
@@ -160,8 +161,7 @@ export class Claims {
       return tasks;
     });
     claiming.catch((error: unknown) => {
-      // Whatever else went wrong: a server whose disk fails may deny what it has committed.
-      if (!this.database.isConflict(error)) this.holdings.doubt(workerId);
+      if (mayBeDone(this.database, error)) this.holdings.doubt(workerId);
     });
     const taken = await claiming;
     taken.sort((a, b) => b.priority - a.priority || a.eta - b.eta || a.seq - b.seq);

@@ -6,6 +6,7 @@ import { takenId } from '../../taken-id.js';
 import type { WriteBatch, WriteKind, WriteKinds, WriteOf } from '../../write-batch.js';
 import type { Claims } from './claims.js';
 import { keyOf } from './lease-key.js';
+import { mayBeDone } from './may-be-done.js';
 import { portions } from './portions.js';
 import { Registrations } from './registrations.js';
 import type {
@@ -172,7 +173,7 @@ export class ServerWrites {
     try {
       return await work();
     } catch (error) {
-      if (this.database.isOutage(error)) for (const end of ends) this.unsure.add(keyOf(end));
+      if (mayBeDone(this.database, error)) for (const end of ends) this.unsure.add(keyOf(end));
       throw error;
     }
   }
