@@ -1,6 +1,6 @@
 import { readStoreSettings, STORE_OPTIONS } from './backends/typeorm/store-settings.js';
 import type { StoreOptions } from './backends/typeorm/typeorm-backend-options.js';
-import { Backend } from './core/backend.js';
+import type { Backend } from './core/backend.js';
 import { check } from './core/option-checks.js';
 import { readOptions, requireObject, type OptionCheck } from './core/option-reader.js';
 import type { Plugin } from './core/plugin.js';
@@ -38,10 +38,18 @@ const retention: OptionCheck<Retention> = {
   remedy: `a duration such as '7d', or { completed, failed, cancelled } of durations`,
 };
 
-const backend: OptionCheck<Backend> = {
-  parse: (value) => (value instanceof Backend ? value : undefined),
-  remedy: 'an instance of a class that extends Backend',
-};
+/** By its methods: the class `Backend` of a second copy of the package is another one. */
+const backend = check.like<Backend>(
+  'an instance of a class that extends Backend',
+  'open',
+  'close',
+  'enqueueTask',
+  'reserveTask',
+  'getTask',
+  'updateTaskStatus',
+  'storeResult',
+  'getResult',
+);
 
 const CHECKS = {
   worker,

@@ -103,12 +103,14 @@ describe('an isolated handler', () => {
   });
 
   test('may snooze, enqueue, and is told what cannot be kept', async () => {
-    const [snoozed, enqueuing, unkeepable] = await Promise.all([
+    const [snoozed, putOff, enqueuing, unkeepable] = await Promise.all([
       enqueue('snooze'),
+      enqueue('putOff'),
       enqueue<string>('enqueue'),
       enqueue('unkeepable'),
     ]);
     expect(await snoozed.result(SOON)).toBe('awake');
+    expect(await putOff.result(SOON)).toBe('awake in attempt 1');
     const echo = await queue.getResult(await enqueuing.result(SOON), SOON);
     expect(queue.deserializeResult(echo!)).toBe('from a thread');
     expect(await queue.getResult(unkeepable.id, SOON)).toMatchObject({

@@ -5,12 +5,14 @@ import {
   LeaseLostError,
   RetryAfterError,
   SerializationError,
+  Snooze,
   Task,
   TaskCancelledError,
   TaskContext,
   TaskFailedError,
   TaskTimeoutError,
   TypeOrmBackend,
+  ValidationError,
   Worker,
   type Backoff,
   type BackoffFunction,
@@ -398,10 +400,94 @@ describe('snooze', () => {
     const { work } = await appWith((run) => run.snooze('a while' as never), { attempts: 1 });
     await expect((await work.do()).result(patience)).rejects.toMatchObject({
       errorName: 'ValidationError',
-      errorMessage: expect.stringContaining(`snooze got 'a while'`),
+      errorMessage: expect.stringContaining(`Snooze got 'a while'`),
     });
   });
 });
+
+describe('Snooze', () => {
+  test('may be thrown like RetryAfterError, by whatever the handler calls', async () => {
+    const attempts: number[] = [];
+    const { work, queue, recorder } = await appWith(({ attempt }) => {
+      attempts.push(attempt);
+      if (attempts.length < 3) throw new Snooze(attempts.length);
+      return 'done';
+    });
+    const handle = await work.do();
+    expect(await handle.result(patience)).toBe('done');
+    expect(attempts).toEqual([1, 1, 1]);
+    const outcomes = await recorder.outcomes(handle, 3);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['snoozed', 'snoozed', 'completed']);
+    expect((await queue.getTask(handle.id))?.attempt).toBe(1);
+  });
+
+  test('takes a duration and refuses what is none', () => {
+    expect(new Snooze('5m').delay).toBe(300_000);
+    expect(() => new Snooze('soon' as never)).toThrow(ValidationError);
+    expect(() => new RetryAfterError(-1)).toThrow(/RetryAfterError got -1 as its delay/);
+  });
+});
+
+describe('an error with others behind it', () => {
+  const failing = (error: unknown) =>
+    appWith(
+      () => {
+        throw error;
+      },
+      { attempts: 1 },
+    );
+
+  test('keeps the reasons of an AggregateError, with their causes', async () => {
+    const disk = new Error('no space', { cause: new Error('EDQUOT') });
+    const error = new AggregateError([new Error('no network'), disk, 'no luck'], 'all failed');
+    const { work, queue } = await failing(error);
+    const result = await queue.getResult((await work.do()).id);
+    expect(result).toMatchObject({ errorName: 'AggregateError', error: 'all failed' });
+    const parts = [
+      'AggregateError: all failed',
+      'Reason 1 of 3: Error: no network',
+      'Reason 2 of 3: Error: no space',
+      'Caused by: Error: EDQUOT',
+      'Reason 3 of 3: no luck',
+    ];
+    const places = parts.map((part) => result.stack!.indexOf(part));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  test('says what its reasons say where it says nothing itself, as those of Node', async () => {
+    const { work } = await failing(new AggregateError([new Error('::1'), new Error('127.0.0.1')]));
+    await expect((await work.do()).result(patience)).rejects.toMatchObject({
+      errorName: 'AggregateError',
+      errorMessage: '::1; 127.0.0.1',
+    });
+  });
+
+  test('takes 64 KiB at most, of which each has its share', async () => {
+    const large = 'é'.repeat(100_000);
+    const reasons = Array.from({ length: 1000 }, (_, i) => new Error(`reason ${i} ${large}`));
+    const { work, queue } = await failing(new AggregateError(reasons, large));
+    const { stack } = await queue.getResult((await work.do()).id);
+    expect(Buffer.byteLength(stack!)).toBeLessThanOrEqual(64 * 1024);
+    expect(stack).toMatch(/^AggregateError: éé/);
+    expect(stack).toContain('Reason 31 of 1000: Error: reason 30 éé');
+  });
+
+  test('may be a circle, and behind itself', async () => {
+    const error = new Error('a');
+    const other = new AggregateError([error, new Proxy([], refusing)], 'b', { cause: error });
+    error.cause = other;
+    const { work, queue } = await failing(error);
+    const { stack } = await queue.getResult((await work.do()).id);
+    expect(stack!.match(/Caused by|Reason/g)).toHaveLength(2);
+  });
+});
+
+const refusing: ProxyHandler<never[]> = {
+  get: () => {
+    throw new Error('unreadable');
+  },
+};
 
 describe('a timeout', () => {
   test('aborts the signal and fails the attempt', async () => {

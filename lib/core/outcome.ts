@@ -5,7 +5,9 @@ import { TaskTimeoutError } from '../errors/task-timeout.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import { parseDuration } from './duration.js';
 import { isA } from './is-a.js';
+import { readField } from './read-field.js';
 import { RetryAfterError } from './retry-after.error.js';
+import { Snooze } from './snooze.js';
 import {
   backoffDelay,
   DEFAULT_BACKOFF,
@@ -53,7 +55,8 @@ export type Outcome =
  * Decides what a run means for its task. Pure. A handler that returns has completed its task,
  * whatever it was asked meanwhile; one that throws is judged by why its signal was aborted.
  */
-export function decideOutcome(end: RunEnd, facts: RunFacts): Outcome {
+export function decideOutcome(ended: RunEnd, facts: RunFacts): Outcome {
+  const end = asSnooze(ended);
   const reason = facts.abortReason;
   if (reason instanceof LeaseLostError) return { kind: 'lost' };
   if (end.kind === 'returned') return { kind: 'completed', value: end.value };
@@ -67,14 +70,26 @@ export function decideOutcome(end: RunEnd, facts: RunFacts): Outcome {
   return failedAttempt(new TaskTimeoutError(taskId, timeout, { cause: end.error }), facts);
 }
 
+/** A handler may throw a `Snooze` itself. */
+function asSnooze(end: RunEnd): RunEnd {
+  if (end.kind !== 'threw' || !(end.error instanceof Snooze)) return end;
+  const delay = delayOf(end.error);
+  return delay === undefined ? end : { kind: 'snoozed', delay };
+}
+
+/** Of an error that may be another version's. */
+function delayOf(error: object): number | undefined {
+  return parseDuration(readField(error, 'delay'));
+}
+
 /** Whether the handler said itself what is to become of the task. */
 function isControl(error: unknown): boolean {
-  return isA(error, DoNotRetryError) || isA(error, RetryAfterError);
+  return error instanceof DoNotRetryError || error instanceof RetryAfterError;
 }
 
 function failedAttempt(error: unknown, facts: RunFacts): Outcome {
   const failed = { kind: 'failed', error } as const;
-  if (isA(error, DoNotRetryError) || facts.attempt >= facts.maxAttempts) return failed;
+  if (error instanceof DoNotRetryError || facts.attempt >= facts.maxAttempts) return failed;
   try {
     const asError = isA(error, Error) ? error : new Error(textOf(error), { cause: error });
     if (facts.retryIf && !facts.retryIf(asError, facts.task())) return failed;
@@ -88,7 +103,8 @@ function failedAttempt(error: unknown, facts: RunFacts): Outcome {
 }
 
 function delayAfter(error: Error, { backoff, attempt, random, task }: RunFacts): number | false {
-  if (error instanceof RetryAfterError) return error.delay;
+  const asked = error instanceof RetryAfterError ? delayOf(error) : undefined;
+  if (asked !== undefined) return asked;
   if (typeof backoff !== 'function') return backoffDelay(backoff, attempt, random);
   const chosen = backoff(attempt, error, task());
   if (chosen === false) return false;

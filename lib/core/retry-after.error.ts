@@ -1,7 +1,6 @@
-import { parseDuration, type Duration } from './duration.js';
-import { showValue } from './show-value.js';
+import type { Duration } from './duration.js';
+import { readDelay } from './read-delay.js';
 import { SitqError } from '../errors/sitq.error.js';
-import { ValidationError } from '../errors/validation.error.js';
 
 /**
  * Thrown by a handler to choose itself when the next attempt comes, for instance from a
@@ -10,24 +9,18 @@ import { ValidationError } from '../errors/validation.error.js';
  * @publicApi
  */
 export class RetryAfterError extends SitqError {
-  readonly code = 'SITQ_RETRY_AFTER';
+  static readonly code = 'SITQ_RETRY_AFTER';
+  readonly code = RetryAfterError.code;
   /** Time until the next attempt in ms. */
   readonly delay: number;
 
+  /** @throws ValidationError for what is no duration. */
   constructor(
     delay: Duration,
     message = 'The handler asked for a later attempt.',
     options?: ErrorOptions,
   ) {
     super(message, options);
-    const parsed = parseDuration(delay);
-    if (parsed === undefined) {
-      throw new ValidationError(
-        `RetryAfterError got ${showValue(delay)} as its delay. Give milliseconds or a string like '30s'.`,
-        'delay',
-        delay,
-      );
-    }
-    this.delay = parsed;
+    this.delay = readDelay('RetryAfterError', delay);
   }
 }

@@ -1,18 +1,23 @@
 import { SitqError } from '../errors/sitq.error.js';
+import { readDelay } from './read-delay.js';
+import type { Duration } from './duration.js';
 
 /**
- * Thrown by `TaskContext.snooze` to leave the handler. Not a failure: the task goes back to its
- * queue and the attempt does not count.
+ * Thrown by a handler, or by `TaskContext.snooze`, to be run again later. Not a failure: the task
+ * goes back to its queue and the attempt does not count.
  *
  * @publicApi
  */
 export class Snooze extends SitqError {
-  readonly code = 'SITQ_SNOOZE';
+  static readonly code = 'SITQ_SNOOZE';
+  readonly code = Snooze.code;
+  /** Time until the next run in ms. */
+  readonly delay: number;
 
-  constructor(
-    /** Time until the next run in ms. */
-    readonly delay: number,
-  ) {
-    super(`Snoozed for ${delay} ms.`);
+  /** @throws ValidationError for what is no duration. */
+  constructor(delay: Duration) {
+    const parsed = readDelay('Snooze', delay);
+    super(`Snoozed for ${parsed} ms.`);
+    this.delay = parsed;
   }
 }

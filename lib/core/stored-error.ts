@@ -1,3 +1,4 @@
+import { messageOfReasons, stackWithReasons } from './error-text.js';
 import { readField } from './read-field.js';
 import type { StoredError } from './result.js';
 import { safeText } from './safe-text.js';
@@ -16,22 +17,18 @@ export function toStoredError(thrown: unknown): StoredError {
     return { name: 'Error', message: safeText(textOf(thrown), MAX_BYTES), stack: null };
   }
   const name = readField(thrown, 'name');
-  const message = readField(thrown, 'message');
   const stack = readField(thrown, 'stack');
   const code = readField(thrown, 'code');
   return {
     name: safeText(typeof name === 'string' && name !== '' ? name : 'Error', MAX_NAME),
-    message: safeText(typeof message === 'string' ? message : textOf(thrown), MAX_BYTES),
-    stack: typeof stack === 'string' ? safeText(withCause(thrown, stack), MAX_BYTES) : null,
+    message: safeText(messageOf(thrown), MAX_BYTES),
+    stack: typeof stack === 'string' ? stackWithReasons(thrown, stack, MAX_BYTES) : null,
     ...(typeof code === 'string' && { code: safeText(code, MAX_NAME) }),
   };
 }
 
-function withCause(error: object, stack: string): string {
-  const cause = readField(error, 'cause');
-  if (cause === undefined || cause === null) return stack;
-  const text =
-    typeof cause === 'object' ? (readField(cause, 'stack') ?? textOf(cause)) : textOf(cause);
-  // Cut first: two texts that are each long enough make none together.
-  return `${stack.slice(0, MAX_BYTES)}\nCaused by: ${textOf(text).slice(0, MAX_BYTES)}`;
+function messageOf(thrown: object): string {
+  const message = readField(thrown, 'message');
+  if (typeof message !== 'string') return textOf(thrown);
+  return message === '' ? messageOfReasons(thrown) : message;
 }

@@ -2,8 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
 import { ValidationError } from '../errors/validation.error.js';
 import type { CurrentRun } from './current-run.js';
-import { parseDuration, type Duration } from './duration.js';
-import { showValue } from './show-value.js';
+import type { Duration } from './duration.js';
 import { Snooze } from './snooze.js';
 import type { Task } from './task.js';
 
@@ -72,16 +71,9 @@ export class TaskContext {
    * @throws Snooze always: do not catch it.
    */
   snooze(duration: Duration): never {
-    const delay = parseDuration(duration);
-    if (delay === undefined) {
-      throw new ValidationError(
-        `snooze got ${showValue(duration)}. Give milliseconds or a string such as '5m'.`,
-        'duration',
-        duration,
-      );
-    }
-    this.storage.getStore()?.snooze(delay);
-    throw new Snooze(delay);
+    const snooze = new Snooze(duration);
+    this.storage.getStore()?.snooze(snooze.delay);
+    throw snooze;
   }
 
   /**

@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class BackendError extends SitqError {
-  readonly code = 'SITQ_BACKEND';
+  static readonly code = 'SITQ_BACKEND';
+  readonly code = BackendError.code;
   readonly transient: boolean;
 
   constructor(message: string, options: ErrorOptions & { transient?: boolean } = {}) {

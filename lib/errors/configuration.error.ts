@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class ConfigurationError extends SitqError {
-  readonly code = 'SITQ_CONFIGURATION';
+  static readonly code = 'SITQ_CONFIGURATION';
+  readonly code = ConfigurationError.code;
   /** The value that was refused. Not enumerable: it may be secret, and errors are logged whole. */
   declare readonly value: unknown;
 

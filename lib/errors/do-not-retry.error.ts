@@ -6,5 +6,6 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class DoNotRetryError extends SitqError {
-  readonly code = 'SITQ_DO_NOT_RETRY';
+  static readonly code = 'SITQ_DO_NOT_RETRY';
+  readonly code = DoNotRetryError.code;
 }

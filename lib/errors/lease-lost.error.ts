@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class LeaseLostError extends SitqError {
-  readonly code = 'SITQ_LEASE_LOST';
+  static readonly code = 'SITQ_LEASE_LOST';
+  readonly code = LeaseLostError.code;
 
   constructor(
     /** The task, or the worker when its whole registration expired. */

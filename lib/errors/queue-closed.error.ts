@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class QueueClosedError extends SitqError {
-  readonly code = 'SITQ_QUEUE_CLOSED';
+  static readonly code = 'SITQ_QUEUE_CLOSED';
+  readonly code = QueueClosedError.code;
 
   constructor(operation: string) {
     super(

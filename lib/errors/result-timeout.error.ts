@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class ResultTimeoutError extends SitqError {
-  readonly code = 'SITQ_RESULT_TIMEOUT';
+  static readonly code = 'SITQ_RESULT_TIMEOUT';
+  readonly code = ResultTimeoutError.code;
 
   constructor(
     readonly taskId: string,

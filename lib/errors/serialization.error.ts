@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class SerializationError extends SitqError {
-  readonly code = 'SITQ_SERIALIZATION';
+  static readonly code = 'SITQ_SERIALIZATION';
+  readonly code = SerializationError.code;
   /** Where the value stands, such as `args[0].user.socket`. */
   readonly path: string | undefined;
 

@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class TaskCancelledError extends SitqError {
-  readonly code = 'SITQ_TASK_CANCELLED';
+  static readonly code = 'SITQ_TASK_CANCELLED';
+  readonly code = TaskCancelledError.code;
 
   constructor(readonly taskId: string) {
     super(`Task ${taskId} was cancelled.`);

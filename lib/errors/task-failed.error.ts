@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class TaskFailedError extends SitqError {
-  readonly code = 'SITQ_TASK_FAILED';
+  static readonly code = 'SITQ_TASK_FAILED';
+  readonly code = TaskFailedError.code;
 
   constructor(
     readonly taskId: string,

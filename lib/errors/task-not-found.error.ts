@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class TaskNotFoundError extends SitqError {
-  readonly code = 'SITQ_TASK_NOT_FOUND';
+  static readonly code = 'SITQ_TASK_NOT_FOUND';
+  readonly code = TaskNotFoundError.code;
 
   constructor(readonly taskId: string) {
     super(

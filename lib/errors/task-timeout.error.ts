@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class TaskTimeoutError extends SitqError {
-  readonly code = 'SITQ_TASK_TIMEOUT';
+  static readonly code = 'SITQ_TASK_TIMEOUT';
+  readonly code = TaskTimeoutError.code;
 
   constructor(
     readonly taskId: string,

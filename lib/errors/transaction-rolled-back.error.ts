@@ -7,7 +7,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class TransactionRolledBackError extends SitqError {
-  readonly code = 'SITQ_TRANSACTION_ROLLED_BACK';
+  static readonly code = 'SITQ_TRANSACTION_ROLLED_BACK';
+  readonly code = TransactionRolledBackError.code;
 
   constructor(readonly taskId: string) {
     super(

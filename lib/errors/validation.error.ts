@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class ValidationError extends SitqError {
-  readonly code = 'SITQ_VALIDATION';
+  static readonly code = 'SITQ_VALIDATION';
+  readonly code = ValidationError.code;
   /** The value that was refused. Not enumerable: it may be secret, and errors are logged whole. */
   declare readonly value: unknown;
 

@@ -6,7 +6,8 @@ import { SitqError } from './sitq.error.js';
  * @publicApi
  */
 export class WorkerShutdownError extends SitqError {
-  readonly code = 'SITQ_WORKER_SHUTDOWN';
+  static readonly code = 'SITQ_WORKER_SHUTDOWN';
+  readonly code = WorkerShutdownError.code;
 
   constructor() {
     super('The worker shuts down; the attempt is given back.');

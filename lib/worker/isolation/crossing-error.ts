@@ -1,6 +1,6 @@
 import { RetryAfterError } from '../../core/retry-after.error.js';
-import { isA } from '../../core/is-a.js';
 import { readField } from '../../core/read-field.js';
+import { Snooze } from '../../core/snooze.js';
 import { toStoredError } from '../../core/stored-error.js';
 import type { StoredError } from '../../core/result.js';
 import { DoNotRetryError } from '../../errors/do-not-retry.error.js';
@@ -13,6 +13,7 @@ import { WorkerShutdownError } from '../../errors/worker-shutdown.error.js';
 const KINDS = {
   DoNotRetryError,
   RetryAfterError,
+  Snooze,
   LeaseLostError,
   TaskCancelledError,
   TaskTimeoutError,
@@ -54,7 +55,7 @@ export function unpackError({ kind, stored, fields }: CrossingError): Error {
 }
 
 function kindOf(thrown: unknown): Kind | undefined {
-  return (Object.keys(KINDS) as Kind[]).find((kind) => isA<Error>(thrown, KINDS[kind]));
+  return (Object.keys(KINDS) as Kind[]).find((kind) => thrown instanceof KINDS[kind]);
 }
 
 /** One that cannot be read, or is no plain value, stays behind. */

@@ -8,6 +8,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import {
   DoNotRetryError,
   RetryAfterError,
+  Snooze,
   Task,
   TaskContext,
   TaskQueue,
@@ -156,6 +157,12 @@ export class IsolatedTasks implements OnModuleDestroy {
       this.run.snooze(1000);
     }
     return 'awake';
+  }
+
+  @Task({ isolate: true, attempts: 1 })
+  putOff(): string {
+    if (Date.now() - this.run.task.createdAt.getTime() < 500) throw new Snooze('500ms');
+    return `awake in attempt ${this.run.attempt}`;
   }
 
   @Task({ isolate: true })
