@@ -29,7 +29,7 @@ describe.each(stores())('on %s', (kind) => {
     expect(children.map(({ output }) => output).join('')).toBe('');
     const queue = await scene.queue();
     const task = await queue.enqueue('ProcessTasks.work', [0]);
-    expect(await task.result({ timeout: '5s' })).toMatchObject({ task: task.id });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ task: task.id });
   });
 
   test('a process that meets a newer schema refuses', async () => {

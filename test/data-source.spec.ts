@@ -17,7 +17,7 @@ import { startModule } from './app/start-app.js';
 import { stores, type Store } from './app/stores.js';
 import { tempStore } from './app/temp-store.js';
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 
 @Injectable()
 class Sums {

@@ -43,7 +43,7 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
       await eventually(async () => (await expiry()) > first + 4 * LEASE);
       expect(await queue.getTask(task.id)).toMatchObject({ status: 'running', attempt: 1 });
       writeFileSync(gate, '');
-      expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'busy', lease: 1 });
+      expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'busy', lease: 1 });
       expect(second.ledger).toEqual([]);
       await eventually(async () => busy.output.includes('stood still'));
       expect(busy.output).toMatch(
@@ -66,7 +66,7 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
     writeFileSync(gate, '');
     await eventually(async () => (await endless.ask<{ refused: number }>('stats')).refused === 1);
     await second.ask('release', task.id);
-    expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'second', lease: 2 });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'second', lease: 2 });
   });
 
   test('without a thread is handed on after the lease', async () => {
@@ -79,7 +79,7 @@ describe.each(stores())('a handler that keeps the event loop busy (%s)', (kind) 
     await second.handler('start', task.id, 2);
     writeFileSync(gate, '');
     await second.ask('release', task.id);
-    expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'second', lease: 2 });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'second', lease: 2 });
   });
 });
 
@@ -121,7 +121,7 @@ describe.each(serverKinds())('the thread beside a blocked event loop (%s)', (kin
     await disturb(busy);
     await extended(4);
     writeFileSync(gate, '');
-    expect(await task.result({ timeout: '10s' })).toMatchObject({ worker: 'busy', lease: 1 });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'busy', lease: 1 });
     expect(await busy.ask('stats')).toMatchObject({ refused: 0 });
   });
 });

@@ -22,7 +22,7 @@ class Sums {
   }
 }
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 
 describe('forRoot', () => {
   test('needs no options: a private file in the working directory', async () => {

@@ -28,7 +28,7 @@ const LONGEST_CLOSE = 12_000;
 const SHORTEST_GIVING_UP = 5000;
 /** So long that whatever comes in time did not come by polling. */
 const NO_POLL = 60_000;
-const SOON = { timeout: '20s' } as const;
+const SOON = { timeout: '50s' } as const;
 const LEASE = 2000;
 
 @Injectable()
@@ -136,7 +136,7 @@ const kinds = stores().filter((kind) => kind !== 'sqlite');
 
 describe.each(kinds)('a server (%s)', (kind) => {
   const cases = kind === 'postgres' ? [...CASES, ...ONLY_POSTGRES] : CASES;
-  test.concurrent.each(cases)('%s', (_title, play) => Stage.with(kind, play), 60_000);
+  test.concurrent.each(cases)('%s', (_title, play) => Stage.with(kind, play));
 });
 
 async function isNotThereAtBoot(stage: Stage): Promise<void> {
@@ -216,10 +216,10 @@ async function isSilentWhereItListens(stage: Stage): Promise<void> {
   await stage.open(proxy.url, { worker: { pollInterval: 300 } });
   proxy.freeze('LISTEN');
   const told = () => lines.all.filter((line) => line.includes('wake this one'));
-  await eventually(async () => told().length === 1, 20_000);
+  await eventually(async () => told().length === 1);
   expect(await (await queue.enqueue('Work.do', [1])).result(SOON)).toBe(1);
   proxy.thaw();
-  await eventually(async () => told().length === 2, 20_000);
+  await eventually(async () => told().length === 2);
   expect(told()).toEqual([
     expect.stringMatching(/^warn .*cannot wake this one .the connection does not hear any more/),
     expect.stringMatching(/^log Other processes wake this one again/),
@@ -301,7 +301,7 @@ async function stepsOverALockedTask(stage: Stage): Promise<void> {
   const heir = await scene.worker('heir', { ...options, concurrency: 1 }).ready();
   await heir.handler('start', other!.id, 2);
   lost.kill('SIGCONT');
-  await eventually(async () => (await queue.workers()).length === 2, 20_000);
+  await eventually(async () => (await queue.workers()).length === 2);
   await sql.run('ROLLBACK');
   const starts = () => scene.readLedger().filter(({ step }) => step === 'start');
   await eventually(async () => starts().filter(({ task }) => task === locked!.id).length > 1);
@@ -500,7 +500,7 @@ if (findPgbouncer()) {
         Array.from({ length: 100 }, () => [0]),
       );
       const counts = () => queue.counts();
-      await eventually(async () => (await counts()).completed === 200, 20_000);
+      await eventually(async () => (await counts()).completed === 200);
       expect(await counts()).toMatchObject({ queued: 0, running: 0, failed: 0 });
       expect(scene.readLedger().filter(({ step }) => step === 'start')).toHaveLength(200);
       expect(lines.all).toEqual([]);
@@ -511,7 +511,7 @@ if (findPgbouncer()) {
       const queue = await behind('transaction', {});
       const more = { store: options({}) };
       const worker = await scene.worker('worker', { pollInterval: 300 }, more).ready();
-      await eventually(async () => lines.all.length > 0, 20_000);
+      await eventually(async () => lines.all.length > 0);
       expect(lines.all).toEqual([
         expect.stringMatching(/^warn .*cannot wake this one.*transaction mode set listen: false/),
       ]);

@@ -12,7 +12,7 @@ import { tempStore } from './app/temp-store.js';
 
 /** Neither a poll nor the end of a lease brings anything about here. */
 const NEVER = 600_000;
-const SOON = { timeout: '10s' } as const;
+const SOON = { timeout: '50s' } as const;
 
 /** Part of the request that does it. */
 type Requests = Record<

@@ -118,7 +118,7 @@ const APPLICATION = `
   async function main() {
     const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
     const handle = await app.get(TaskQueue).for(GreetTasks).greet('Ann');
-    console.log(await handle.result({ timeout: '5s' }));
+    console.log(await handle.result({ timeout: '50s' }));
     await app.close();
   }
 `;

@@ -8,7 +8,7 @@ import { startApp } from './app/start-app.js';
 import { stores } from './app/stores.js';
 import { tempStore } from './app/temp-store.js';
 
-const SOON = { timeout: '20s' } as const;
+const SOON = { timeout: '50s' } as const;
 
 function workBehind(gates: Gate[]): Type {
   @Injectable()
@@ -50,7 +50,7 @@ describe.each(stores())('when %s refuses every claim for a reason that nobody fo
     );
     expect(await second.status()).toBe('queued');
     await sql.run(...CEASE[kind]);
-    await eventually(async () => gates.length === 2, 20_000);
+    await eventually(async () => gates.length === 2);
     gates[1]!.open();
     expect(await second.result(SOON)).toBe('held');
     expect(await app.queue.getTask(second.id)).toMatchObject({ attempt: 1 });

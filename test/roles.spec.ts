@@ -101,15 +101,15 @@ describe.each(kinds)('a role that may change no table, on %s', (kind) => {
     await startApp([RoleTasks], { ...options, worker });
 
     const greeting = await queue.enqueue(RoleTasks, 'greet', ['Ann']);
-    expect(await greeting.result({ timeout: '20s' })).toBe('Hello Ann');
+    expect(await greeting.result({ timeout: '50s' })).toBe('Hello Ann');
     expect((await queue.getTask(greeting.id))?.progress).toBe(50);
     expect((await queue.getLog(greeting.id)).map(({ line }) => line)).toEqual(['greeting']);
     const flaky = await queue.enqueue(RoleTasks, 'flaky', []);
-    expect(await flaky.result({ timeout: '20s' })).toBe(2);
+    expect(await flaky.result({ timeout: '50s' })).toBe(2);
     const waiting = await queue.enqueue(RoleTasks, 'wait', []);
     await eventually(async () => (await waiting.status()) === 'running');
     await waiting.cancel();
-    await expect(waiting.result({ timeout: '20s' })).rejects.toThrow('cancelled');
+    await expect(waiting.result({ timeout: '50s' })).rejects.toThrow('cancelled');
     const names = Array.from({ length: 50 }, (_, n): [string] => [`${n}`]);
     expect(await queue.enqueueMany(RoleTasks, 'greet', names)).toBe(50);
     await eventually(async () => (await queue.counts()).completed === 52);
@@ -132,7 +132,7 @@ describe.each(kinds)('a role that may change no table, on %s', (kind) => {
     const second = await scene.worker('second', { lease: 1000 }).ready();
     await second.handler('start', held.id);
     await second.ask('release', held.id);
-    expect(await held.result({ timeout: '20s' })).toMatchObject({ worker: 'second' });
+    expect(await held.result({ timeout: '50s' })).toMatchObject({ worker: 'second' });
     await second.ask('close');
     await scene.close();
   });

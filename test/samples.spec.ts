@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,7 +96,6 @@ interface Row {
 
 /** With the Nest CLI. They import the library as an application does, from `dist`. */
 beforeAll(async () => {
-  if (isDistStale()) await run('node_modules/typescript/bin/tsc', '-p', 'lib/tsconfig.json');
   await run(
     'node_modules/@nestjs/cli/bin/nest.js',
     'build',
@@ -321,15 +320,6 @@ describe('sample 03-postgres', () => {
 async function run(...args: string[]): Promise<void> {
   const program = new Program(args);
   if ((await program.exit) !== 0) throw new Error(program.output);
-}
-
-function isDistStale(): boolean {
-  const built = join(ROOT, 'dist/index.js');
-  if (!existsSync(built)) return true;
-  const sources = readdirSync(join(ROOT, 'lib'), { recursive: true }) as string[];
-  return sources.some(
-    (name) => statSync(join(ROOT, 'lib', name)).mtimeMs > statSync(built).mtimeMs,
-  );
 }
 
 function thumbnails(...args: string[]): Program {

@@ -23,7 +23,7 @@ import { stores, type Store } from './app/stores.js';
 import { tempFile } from './app/temp-file.js';
 import { tempStore } from './app/temp-store.js';
 
-const patience = { timeout: '20s' } as const;
+const patience = { timeout: '50s' } as const;
 
 /** Ends the statement it is put into, whatever the quotes are, and does the worst. */
 const INJECTION = `x'"\`;) OR 1=1; DROP TABLE sitq_task; -- $1 ? :id {task} \\`;

@@ -27,7 +27,7 @@ import { tempFile } from './app/temp-file.js';
  * Python's keyword arguments become an object argument.
  */
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 
 @Injectable()
 class Mail {

@@ -24,7 +24,7 @@ import { Gate } from './app/gate.js';
 import { startApp, startModule } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 
 /** A handler that waits at a gate, and tells when it has started and why it should stop. */
 function gatedHandler() {

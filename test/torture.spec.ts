@@ -37,6 +37,5 @@ describe.each(stores())('on %s', (db) => {
       expect(verdict).toMatchObject({ violations: [], lost: 0, cycles });
       expect(verdict.tasks).toBeGreaterThan(50);
     },
-    120_000,
   );
 });

@@ -15,11 +15,11 @@ import { stores, type Store } from './app/stores.js';
 import { tempFile } from './app/temp-file.js';
 import { tempStore } from './app/temp-store.js';
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 /** Long enough for a worker that was woken too early to have looked. */
 const LOOK = 150;
 /** What a wake-up takes at most; the poll would take a minute. */
-const SOON = 10_000;
+const SOON = 50_000;
 
 @Injectable()
 class Mails {

@@ -34,7 +34,7 @@ test('a worker in another process picks a task up, and its result comes back', a
   for (let n = 0; n < 100; n += 1) {
     const enqueuedAt = Date.now();
     const task = await queue.enqueue<Receipt>('ProcessTasks.work', [0]);
-    expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'worker' });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'worker' });
     roundTrips.push(Date.now() - enqueuedAt);
     const { at } = await worker.handler('start', task.id);
     pickUps.push(at - enqueuedAt);
@@ -53,7 +53,7 @@ test('a cancel reaches the handler in the other process', async () => {
   const { at, reason } = await worker.handler('abort', task.id);
   console.log(`cancel: ${at - cancelledAt} ms`);
   expect(reason).toBe('TaskCancelledError');
-  await expect(task.result({ timeout: '5s' })).rejects.toThrow(/was cancelled/);
+  await expect(task.result({ timeout: '50s' })).rejects.toThrow(/was cancelled/);
   expect(await task.status()).toBe('cancelled');
 });
 
@@ -96,7 +96,7 @@ test('what a worker gives back when it ends goes to one that waits', async () =>
   for (const task of given) {
     expect(await start(worker, task.id)).toMatchObject({ attempt: 1, lease: 2 });
     await worker.ask('release', task.id);
-    expect(await task.result({ timeout: '5s' })).toMatchObject({ worker: 'worker' });
+    expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'worker' });
   }
 });
 

@@ -33,7 +33,7 @@ import { Recorder } from './app/recorder.plugin.js';
 import { Lines, startApp } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
-const patience = { timeout: '10s' } as const;
+const patience = { timeout: '50s' } as const;
 
 /** A class with one handler that runs what a test gives it. */
 function handlerOf(work: (run: TaskContext, ...args: never[]) => unknown, options?: TaskOptions) {
@@ -1544,7 +1544,7 @@ describe('an outage of the store', () => {
       if (calls.length === 2) again.open();
       return renew(...args);
     };
-    const lease = 3_000;
+    const lease = 9_000;
     backend.takeDown('renewWorker');
     await startApp([], { backend, worker: { lease } });
     await again.opened;

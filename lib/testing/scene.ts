@@ -9,7 +9,7 @@ import type { NewTask, ReservedTask, StoredTask } from '../core/task.js';
 export const WORKER = 'worker-1';
 
 /** How long a case waits for what has no event, in ms. */
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 /** A backend under test, with the few calls that most cases make on it. */
 export class Scene<B extends Backend = Backend> {

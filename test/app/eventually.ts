@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Asks again until the answer is there; for what has no event. */
 export async function eventually<T>(
   ask: () => Promise<T | false | null | undefined>,
-  patience = 10_000,
+  patience = 60_000,
 ): Promise<T> {
   const giveUpAt = Date.now() + patience;
   for (;;) {

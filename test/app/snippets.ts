@@ -70,7 +70,7 @@ export function prove(name: string, snippets: string[], env: NodeJS.ProcessEnv =
     cwd: mkdtempSync(join(tmpdir(), 'sitq-readme-')),
     env: { ...process.env, ...env },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   });
   expect(run.stderr).toBe('');
   expect(run.stdout.trimEnd().split('\n')).toEqual(expected);

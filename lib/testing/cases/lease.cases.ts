@@ -91,8 +91,7 @@ export const leaseCases = {
   'holds as long as it is renewed': async (scene: Leasing) => {
     const kept = await lost(scene);
     assert.equal(await scene.backend.renewWorker(WORKER, LONG), true);
-    await scene.backend.registerWorker(worker('worker-2'), SHORT);
-    const gone = await scene.running({}, 'worker-2');
+    const gone = await lost(scene, {}, 'worker-2');
     assert.equal((await rescued(scene)).id, gone.id);
     assert.equal((await scene.task(kept.id)).status, 'running');
   },
@@ -152,9 +151,12 @@ export const leaseAndCountCases = {
 };
 
 /** A task that runs on a worker whose registration is about to run out. */
-export async function lost(scene: Leasing, parts = {}): Promise<ReservedTask> {
-  await scene.backend.registerWorker(worker(), SHORT);
-  return scene.running(parts);
+export async function lost(scene: Leasing, parts = {}, workerId = WORKER): Promise<ReservedTask> {
+  // Its lease is long until it has claimed, however slow the machine is.
+  await scene.backend.registerWorker(worker(workerId), LONG);
+  const reserved = await scene.running(parts, workerId);
+  await scene.backend.renewWorker(workerId, SHORT);
+  return reserved;
 }
 
 /** Looks until something is rescued. */

@@ -114,7 +114,7 @@ export class Scene {
 /** Resolves when a condition holds that nothing announces; rejects when it takes longer. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  patience = 20_000,
+  patience = 60_000,
 ): Promise<void> {
   const giveUpAt = Date.now() + patience;
   while (!(await condition())) {
