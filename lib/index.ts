@@ -103,6 +103,11 @@ export type {
   TypeOrmBackendOptions,
   UrlStoreOptions,
 } from './backends/typeorm/typeorm-backend-options.js';
+export type {
+  Backup,
+  BackupOptions,
+  BackupProgress,
+} from './backends/typeorm/backup/backup-options.js';
 export { sitqSchema, type SchemaOptions } from './backends/typeorm/sitq-schema.js';
 
 export { SitqError } from './errors/sitq.error.js';

@@ -2,10 +2,14 @@ import { Command, CommanderError } from 'commander';
 import { SitqError } from '../errors/sitq.error.js';
 import { textOf } from '../core/text-of.js';
 import { VERSION } from '../core/version.js';
+import { backupCommand } from './backup.command.js';
 import { doctorCommand } from './doctor.command.js';
 import { migrateCommand } from './migrate.command.js';
+import { restoreCommand } from './restore.command.js';
 import { schemaCommand } from './schema.command.js';
 import type { Terminal } from './terminal.js';
+
+const COMMANDS = [migrateCommand, schemaCommand, doctorCommand, backupCommand, restoreCommand];
 
 /** Runs one command. How it went is in the terminal's `exitCode`. Never throws. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<void> {
@@ -29,7 +33,7 @@ function program(terminal: Terminal): Command {
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.fail(text.trimEnd(), 2),
     });
-  for (const command of [migrateCommand, schemaCommand, doctorCommand]) {
+  for (const command of COMMANDS) {
     sitq.addCommand(command(terminal).copyInheritedSettings(sitq));
   }
   return sitq;

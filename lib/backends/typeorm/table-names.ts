@@ -26,6 +26,12 @@ export class TableNames {
     return this.prefix + table;
   }
 
+  /** Every table, with its schema where one is set; without quotes. */
+  all(): string[] {
+    const { schema } = this;
+    return TABLES.map((table) => (schema === undefined ? '' : `${schema}.`) + this.plain(table));
+  }
+
   private qualified(table: string): string {
     const { quote, schema } = this;
     const name = quote + this.plain(table) + quote;

@@ -43,13 +43,15 @@ import { ConfigurationError } from '../../errors/configuration.error.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
 import { SitqError } from '../../errors/sitq.error.js';
+import { backUp } from './backup/back-up.js';
+import type { Backup, BackupOptions } from './backup/backup-options.js';
 import type { Dialect } from './dialect/dialect.js';
 import { createDialect } from './dialect/create-dialect.js';
 import { ensureSchema } from './ensure-schema.js';
 import { GroupCommit } from './group-commit.js';
 import { Migrator } from './migrator.js';
 import { openDataSource } from './open-data-source.js';
-import { readStoreSettings } from './store-settings.js';
+import { readStoreSettings, type StoreSettings } from './store-settings.js';
 import { Joiner } from './transactions/joiner.js';
 import type { TypeOrmBackendOptions } from './typeorm-backend-options.js';
 import type { Ring } from './waker.js';
@@ -102,7 +104,7 @@ export class TypeOrmBackend
   private readonly commits: Readonly<Record<WriteKind, GroupCommit>>;
   private readonly joiner: Joiner;
   private readonly listeners = new Set<(change: BackendChange) => void>();
-  private readonly migrate: boolean;
+  private readonly settings: StoreSettings;
   private readonly logger: SitqLogger | undefined;
   private dataSource: DataSource | null = null;
   private opening: Promise<void> | undefined;
@@ -115,10 +117,9 @@ export class TypeOrmBackend
     const refuse = (message: string, option: string, value: unknown) =>
       new ConfigurationError(message, option, value);
     readOptions('TypeOrmBackend', { clock, logger }, CHECKS, refuse);
-    const settings = readStoreSettings('TypeOrmBackend', store);
     this.logger = logger;
-    this.migrate = settings.migrate;
-    this.dialect = createDialect(settings, clock ?? systemClock, logger);
+    this.settings = readStoreSettings('TypeOrmBackend', store);
+    this.dialect = createDialect(this.settings, clock ?? systemClock, logger);
     this.clock = this.dialect.clock;
     this.database = this.dialect.place;
     this.commits = this.createCommits();
@@ -290,11 +291,25 @@ export class TypeOrmBackend
     return this.read('look for the next eta', () => this.dialect.findNextEta(request));
   }
 
+  /**
+   * Copies an SQLite store into a file that stands alone, as it is at one moment, while everybody
+   * goes on. `npx sitq restore` puts it back.
+   *
+   * @param file path of the backup, made with mode 0600.
+   * @throws ValidationError for a file that is there (unless `force`) or belongs to the database,
+   * BackendError when it cannot be written, or for PostgreSQL and MySQL with what to use instead,
+   * QueueClosedError, the reason of the signal.
+   */
+  async backup(file: string, options?: BackupOptions): Promise<Backup> {
+    if (!this.dataSource || this.closing) throw new QueueClosedError('back up');
+    return backUp(this.settings, file, options);
+  }
+
   private async start(): Promise<void> {
     await this.dialect.prepare();
     const { dialect, logger } = this;
     const makeReady = async (dataSource: DataSource) => {
-      await ensureSchema(new Migrator(dataSource, dialect), this.migrate);
+      await ensureSchema(new Migrator(dataSource, dialect), this.settings.migrate);
       await dialect.attach(dataSource);
     };
     this.dataSource = await openDataSource(dialect, OPEN_PATIENCE, makeReady, logger);
