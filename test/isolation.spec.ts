@@ -44,6 +44,12 @@ describe('an isolated handler', () => {
     expect(await (await enqueue('count')).result(SOON)).toBe(3);
   });
 
+  test('begins without the context of another', async () => {
+    const tasks = await Promise.all(Array.from({ length: 20 }, () => enqueue('tenant')));
+    const seen = await Promise.all(tasks.map((task) => task.result(SOON)));
+    expect(new Set(seen)).toEqual(new Set([null]));
+  });
+
   test('leaves the event loop to others while it computes', async () => {
     const spinning = await enqueue('spin', 3000);
     await until(async () => (await queue.getTask(spinning.id))?.status === 'running');

@@ -62,7 +62,7 @@ export class IsolatedApp {
     });
     port.on('message', ({ abort }: AbortOrder) => run.abort(unpackError(abort)));
     tell({ kind: 'began' });
-    const { error, text } = await this.perform(run);
+    const { error, text } = await run.within(() => this.perform(run));
     await Promise.all(run.joined);
     reports.flush(run);
     const { completion, snoozeDelay: snooze } = run;

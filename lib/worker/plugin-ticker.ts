@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
 import type { Plugin } from '../core/plugin.js';
 import { textOf } from '../core/text-of.js';
+import { withoutContext } from '../core/without-context.js';
 import { BackendError } from '../errors/backend.error.js';
 import type { OutageLog } from './outage-log.js';
 
@@ -38,7 +39,7 @@ export class PluginTicker {
   private async tickOne(plugin: Plugin): Promise<void> {
     const what = `let plugin ${plugin.name} tick`;
     try {
-      await plugin.tick?.(new Date(this.clock.now()));
+      await withoutContext(() => plugin.tick?.(new Date(this.clock.now())));
       this.outages.worked(what);
     } catch (error) {
       if (error instanceof BackendError && error.transient) this.outages.failed(what, error);

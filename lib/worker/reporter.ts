@@ -1,6 +1,7 @@
 import type { Backend } from '../core/backend.js';
 import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
 import type { SitqLogger } from '../core/logger.js';
+import { withoutContext } from '../core/without-context.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { OutageLog } from './outage-log.js';
 import type { RunObserver } from './run-observer.js';
@@ -27,7 +28,7 @@ export class Reporter {
   /** The run has something to report. */
   readonly add = (run: TaskRun): void => {
     this.waiting.add(run);
-    this.timer ??= setTimeout(() => this.flushAll(), INTERVAL);
+    this.timer ??= withoutContext(() => setTimeout(() => this.flushAll(), INTERVAL));
   };
 
   /** Writes what a run has reported, before its outcome is stored. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
 import type { LogLine, Report } from '../core/capabilities/journaling-backend.js';
 import type { CurrentRun } from '../core/current-run.js';
@@ -42,6 +43,8 @@ export class TaskRun implements CurrentRun {
   /** By `performance.now()`. */
   readonly claimedAt = performance.now();
 
+  /** What the application enters in a run (`AsyncLocalStorage.enterWith`) stays in it. */
+  private readonly scope = new AsyncResource('SitqTaskRun');
   private controller: AbortController | undefined;
   private view: Task | undefined;
   private pendingProgress: string | undefined;
@@ -100,7 +103,12 @@ export class TaskRun implements CurrentRun {
   abort(reason: Error): void {
     if (this.abortReason !== undefined && !(reason instanceof LeaseLostError)) return;
     this.abortReason = reason;
-    this.controller?.abort(reason);
+    this.within(() => this.controller?.abort(reason));
+  }
+
+  /** Calls what the application has to do with this run: in its context, and in none of others. */
+  within<T>(work: () => T): T {
+    return this.scope.runInAsyncScope(work);
   }
 
   snooze(delay: number): void {

@@ -1,7 +1,7 @@
 import { isObservable, type Observable } from 'rxjs';
 import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
-import { decideOutcome, type Outcome, type RunEnd } from '../core/outcome.js';
+import { decideOutcome, type Outcome, type RunEnd, type RunFacts } from '../core/outcome.js';
 import type { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
 import type { BackoffPlan } from '../core/retry-policy.js';
@@ -60,11 +60,14 @@ export class TaskRunner {
     try {
       if (run.abortReason !== undefined) throw run.abortReason;
       const began = performance.now();
-      const returned = this.parts.context.enter(run, this.call);
+      const returned = run.within(() => this.parts.context.enter(run, this.call));
       const busy = performance.now() - began;
       if (busy > LONG) this.parts.observer.computed(run, busy);
       let value = isPromiseLike(returned) ? await returned : returned;
-      if (isObservable(value)) value = await this.observe(value, run);
+      if (isObservable(value)) {
+        const values = value;
+        value = await run.within(() => this.observe(values, run));
+      }
       end = { kind: 'returned', value };
     } catch (error) {
       end = { kind: 'threw', error };
@@ -190,7 +193,7 @@ export class TaskRunner {
     // Beyond the grace the attempt has failed already; a value that comes later changes nothing.
     else if (run.stuck) end = { kind: 'threw', error: run.abortReason };
     const { backoff } = run.reserved;
-    return decideOutcome(end, {
+    const facts: RunFacts = {
       attempt: run.attempt,
       maxAttempts: run.maxAttempts,
       backoff: backoff === null ? run.handler.backoff : (JSON.parse(backoff) as BackoffPlan),
@@ -199,7 +202,10 @@ export class TaskRunner {
       task: () => run.task,
       now: this.parts.clock.now(),
       random: Math.random,
-    });
+    };
+    // Only what was thrown is judged by functions of the application.
+    if (end.kind !== 'threw') return decideOutcome(end, facts);
+    return run.within(() => decideOutcome(end, facts));
   }
 
   private logFailure(run: TaskRun, outcome: StorableOutcome & { error: unknown }): void {
@@ -217,7 +223,7 @@ export class TaskRunner {
   private async tell(run: TaskRun, outcome: StorableOutcome): Promise<void> {
     for (const plugin of this.after) {
       try {
-        await plugin.afterSettle?.(run.task, outcome);
+        await run.within(() => plugin.afterSettle?.(run.task, outcome));
       } catch (error) {
         this.parts.logger.warn(`Plugin ${plugin.name} failed in afterSettle: ${textOf(error)}`);
       }

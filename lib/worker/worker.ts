@@ -21,6 +21,7 @@ import type { ReservedTask } from '../core/task.js';
 import { textOf } from '../core/text-of.js';
 import { VERSION } from '../core/version.js';
 import { within } from '../core/within.js';
+import { withoutContext } from '../core/without-context.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
 import { Bell } from './bell.js';
@@ -131,7 +132,7 @@ export class Worker implements RunObserver {
 
   /** Registers the worker and begins to claim. */
   start(): Promise<void> {
-    this.starting ??= this.begin();
+    this.starting ??= withoutContext(() => this.begin());
     return this.starting;
   }
 

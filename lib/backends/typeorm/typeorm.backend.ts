@@ -39,6 +39,7 @@ import type { FinalResult, StoredResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, StoredTask, TaskStatus } from '../../core/task.js';
 import { textOf } from '../../core/text-of.js';
 import { within } from '../../core/within.js';
+import { withoutContext } from '../../core/without-context.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { QueueClosedError } from '../../errors/queue-closed.error.js';
@@ -138,7 +139,7 @@ export class TypeOrmBackend
 
   open(): Promise<void> {
     if (this.closing) return Promise.reject(new QueueClosedError('open the backend'));
-    this.opening ??= this.start();
+    this.opening ??= withoutContext(() => this.start());
     return this.opening;
   }
 

@@ -10,6 +10,7 @@ import { SitqModule, TaskQueue, type Transactions } from '../../../lib/index.js'
 import type { StoreOptions } from '../stores.js';
 import { answer, tell } from './parent.js';
 import { customers, Mails, SignUps } from './sign-ups.js';
+import { Tenants } from './tenants.js';
 
 /** How the application is to be. */
 interface Boot {
@@ -34,7 +35,7 @@ async function boot({ tasks, rows, transactions, withoutHost }: Boot): Promise<v
       ...(withoutHost ? [] : [ClsModule.forRoot({ plugins: [plugin] })]),
       SitqModule.forRoot({ ...tasks, transactions }),
     ],
-    providers: [Mails, ...(withoutHost ? [] : [SignUps])],
+    providers: [Mails, ...(withoutHost ? [] : [SignUps, Tenants])],
   })
   class AppModule {}
   app = await NestFactory.createApplicationContext(AppModule, {
@@ -59,6 +60,8 @@ answer({
     const found = await app.get(DataSource).getRepository(customers).find();
     return found.map(({ name }) => name);
   },
+  /** What tasks of so many tenants have seen of others. */
+  tenants: (count: number) => app.get(Tenants).serve(count),
   isTask: async (id: string) => (await app.get(TaskQueue).getTask(id)) !== null,
   result: (id: string) => app.get(TaskQueue).handle(id).result({ timeout: '10s' }),
 });

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +15,8 @@ import {
   TaskQueue,
 } from '../../../lib/index.js';
 import type { WorkerConfig } from './protocol.js';
+
+const tenants = new AsyncLocalStorage<string>();
 
 /** Tells the threads what the process was told. */
 export const CONFIG_VARIABLE = 'SITQ_TEST_ISOLATED';
@@ -77,6 +80,14 @@ export class IsolatedTasks implements OnModuleDestroy {
   @Task({ isolate: true })
   echo(value: unknown): unknown {
     return value;
+  }
+
+  /** Tells in which context it begins, and leaves one behind. */
+  @Task({ isolate: true })
+  async tenant(): Promise<string | null> {
+    const seen = tenants.getStore() ?? null;
+    tenants.enterWith(this.run.task.id);
+    return seen;
   }
 
   /** Lets nothing else happen in its thread. */
