@@ -238,7 +238,7 @@ describe('the threads', () => {
 
   test('do not hold up the end of the process, even in native code', async () => {
     const queue = await scene.queue();
-    const options = { timeoutGrace: 60_000, shutdownTimeout: 500 };
+    const options = { timeoutGrace: 60_000, shutdownTimeout: 3000 };
     const worker = await scene.isolated('isolated', options).ready();
     const task = await queue.enqueue('IsolatedTasks.native', [15]);
     await until(async () => (await queue.getTask(task.id))?.status === 'running');
