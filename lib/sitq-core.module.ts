@@ -37,8 +37,8 @@ import { CurrentTransaction } from './transactions/current-transaction.js';
     {
       provide: CurrentTransaction,
       inject: [SITQ_OPTIONS, Backend, ModuleRef],
-      useFactory: ({ transactions = 'explicit' }: SitqOptions, backend: Backend, ref: ModuleRef) =>
-        CurrentTransaction.create(transactions, backend, ref),
+      useFactory: (options: SitqOptions, backend: Backend, ref: ModuleRef) =>
+        CurrentTransaction.create(options, backend, ref),
     },
     {
       provide: TaskQueue,
@@ -48,8 +48,8 @@ import { CurrentTransaction } from './transactions/current-transaction.js';
         { serializer }: SitqOptions,
         registry: HandlerRegistry,
         plugins: Plugin[],
-        { manager: transaction }: CurrentTransaction,
-      ) => new TaskQueue({ backend, registry, serializer, plugins, transaction }),
+        { manager: transaction, dataSource }: CurrentTransaction,
+      ) => new TaskQueue({ backend, registry, serializer, plugins, transaction, dataSource }),
     },
   ],
   exports: [SITQ_OPTIONS, SITQ_PLUGINS, Backend, HandlerRegistry, TaskContext, TaskQueue],

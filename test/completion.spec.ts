@@ -556,42 +556,6 @@ describe.each(stores())('on %s', (kind) => {
     };
   });
 
-  if (kind === 'sqlite') {
-    /** TypeORM has one connection per DataSource: the second BEGIN is a savepoint in the first. */
-    test.each([true, false])(
-      'transactions that overlap on one connection end together: commit %p',
-      async (commits) => {
-        const inFirst = new Gate();
-        const inSecond = new Gate();
-        const left = new Gate();
-        const again = new Gate();
-        await start(async (dataSource, run, name) => {
-          const fails = !commits && run.attempt === 1 && name === 'second';
-          // Two that begin in the same moment would roll each other back.
-          if (name === 'second') await (run.attempt === 1 ? inFirst : again).opened;
-          await dataSource.transaction(async (manager) => {
-            await insert(manager, name);
-            await run.complete(manager, `paid by ${name}`);
-            (name === 'first' ? inFirst : inSecond).open();
-            if (run.attempt === 1) await (name === 'first' ? inSecond : left).opened;
-            if (fails) throw new Error('declined');
-          });
-          if (name === 'first') (run.attempt === 1 ? left : again).open();
-        });
-        const names: [string][] = [['first'], ['second']];
-        await shop.queue.enqueueMany(Scripted, 'perform', names, { id: ([name]) => name });
-        const handles = names.map(([name]) => shop.queue.handle(name));
-        const results = await Promise.all(handles.map((handle) => handle.result(patience)));
-        expect(results).toEqual(['paid by first', 'paid by second']);
-        expect(await orders()).toEqual(['first', 'second']);
-        const attempts = await Promise.all(
-          handles.map(async (each) => (await task(each))?.attempt),
-        );
-        expect(attempts).toEqual(commits ? [1, 1] : [2, 2]);
-      },
-    );
-  }
-
   if (kind === 'postgres') {
     test('a COMMIT that the server turned into a rollback is none', async () => {
       const queue = await start((dataSource, run, name) =>

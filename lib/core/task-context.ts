@@ -83,13 +83,13 @@ export class TaskContext {
    * be called again in another transaction.
    *
    * @example
-   * await dataSource.transaction(async (manager) => {
+   * await queue.transaction(async (manager) => {
    *   await manager.insert(Payment, payment);
    *   await run.complete(manager, payment.id);
    * });
    *
-   * @param manager the one that `dataSource.transaction()` passes; its DataSource leads to the
-   * database of the tasks.
+   * @param manager the one that `queue.transaction()` or `dataSource.transaction()` passes; its
+   * DataSource leads to the database of the tasks.
    * @param value what the task resolves to. @default undefined
    * @throws LeaseLostError when the task was handed on: let it through, so that the transaction
    * rolls back.

@@ -27,8 +27,9 @@ export interface EnqueueOptions {
   /** Up to 32 strings to recognise the task by; not passed to the handler's arguments. */
   meta?: Record<string, string>;
   /**
-   * Write the task in the transaction of this EntityManager of TypeORM, whose DataSource leads to
-   * the database of the tasks: it exists if and when that commits. `null`: in none, even where
+   * Write the task in the transaction of this EntityManager of TypeORM, such as the one that
+   * `queue.transaction()` passes: it exists if and when that commits. Its DataSource leads to the
+   * database of the tasks. `null`: in none, even where
    * `forRoot({ transactions })` finds one. @default that of `transactions`, else none
    */
   manager?: EntityManager | null;

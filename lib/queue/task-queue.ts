@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { Backend } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
@@ -39,6 +39,7 @@ import { TaskHandle } from './task-handle.js';
 import { createTaskProxy, type TaskProxy } from './task-proxy.js';
 import { TaskStore } from './task-store.js';
 import { TaskTargets } from './task-target.js';
+import { TaskTransactions } from './task-transactions.js';
 
 /**
  * What a queue is made of; Nest provides all of it.
@@ -57,6 +58,8 @@ export interface TaskQueueParts {
   readonly clock?: Clock;
   /** The manager of the transaction that is under way where it is called. @default none */
   readonly transaction?: () => EntityManager | undefined;
+  /** The DataSource of the application in which {@link TaskQueue.transaction} begins. @default none */
+  readonly dataSource?: () => DataSource | undefined;
 }
 
 /**
@@ -71,6 +74,7 @@ export class TaskQueue {
   private readonly drafter: TaskDrafter;
   private readonly store: TaskStore;
   private readonly results: ResultWaiter;
+  private readonly transactions: TaskTransactions;
 
   constructor(private readonly parts: TaskQueueParts) {
     const { backend, serializer = new DefaultSerializer() } = parts;
@@ -81,6 +85,7 @@ export class TaskQueue {
     this.drafter = new TaskDrafter(this.codec, clock, parts.plugins ?? []);
     this.store = new TaskStore(backend, this.codec);
     this.results = new ResultWaiter(backend);
+    this.transactions = new TaskTransactions(backend, parts);
   }
 
   /**
@@ -174,6 +179,23 @@ export class TaskQueue {
       bulk.onChunk?.(tasks.map((task) => task.id));
     }
     return stored;
+  }
+
+  /**
+   * Runs `work` in a transaction of the application's DataSource. Inside of another one it is a
+   * savepoint of that. On SQLite one waits for the other; on servers they run side by side.
+   *
+   * @example
+   * await queue.transaction(async (manager) => {
+   *   await manager.insert(Order, order);
+   *   await queue.for(MailTasks, { manager }).confirm(order.id);
+   * });
+   *
+   * @throws what `work` throws; ValidationError where no DataSource is known (`dataSource`), a
+   * transient BackendError when another one with tasks in it stays open for 15 s on SQLite.
+   */
+  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.transactions.run(work);
   }
 
   /** The task with this id, or null. */

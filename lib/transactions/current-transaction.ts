@@ -1,14 +1,18 @@
 import type { OnModuleInit } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { Backend } from '../core/backend.js';
 import { isTransactionalBackend } from '../core/capabilities/transactional-backend.js';
 import { isEntityManager } from '../core/entity-manager.js';
+import type { SitqOptions } from '../interfaces/sitq-options.interface.js';
 import { ConfigurationError } from '../errors/configuration.error.js';
 import { clsHostFinder, type ClsHost } from './cls-host.js';
 import type { Transactions } from './transactions-option.js';
 
-/** The transaction of the application that is under way, where an option says how to find it. */
+/**
+ * The transaction of the application that is under way, where an option says how to find it, and
+ * the DataSource in which others begin.
+ */
 export class CurrentTransaction implements OnModuleInit {
   private host: ClsHost | undefined;
 
@@ -16,11 +20,12 @@ export class CurrentTransaction implements OnModuleInit {
     private readonly option: Transactions,
     private readonly backend: Backend,
     private readonly findHost: (() => ClsHost) | undefined,
+    private readonly given: DataSource | undefined,
   ) {}
 
   /** @throws ConfigurationError when it can never be found. */
   static async create(
-    option: Transactions,
+    { transactions: option = 'explicit', ...options }: SitqOptions,
     backend: Backend,
     moduleRef: ModuleRef,
   ): Promise<CurrentTransaction> {
@@ -32,7 +37,8 @@ export class CurrentTransaction implements OnModuleInit {
       );
     }
     const findHost = option === 'join' ? await clsHostFinder(moduleRef) : undefined;
-    return new CurrentTransaction(option, backend, findHost);
+    const dataSource = 'dataSource' in options ? options.dataSource : undefined;
+    return new CurrentTransaction(option, backend, findHost, dataSource);
   }
 
   /** Whether the host leads to the tasks is seen now, and not when it is needed. */
@@ -54,6 +60,13 @@ export class CurrentTransaction implements OnModuleInit {
       throw refuse('transactions did not return an EntityManager or undefined.', manager);
     }
     return manager.queryRunner?.isTransactionActive ? manager : undefined;
+  };
+
+  /** Undefined where it was neither given nor leads a manager to it. */
+  readonly dataSource = (): DataSource | undefined => {
+    if (this.given) return this.given;
+    const manager = this.findHost ? this.clsHost().tx : this.ask();
+    return isEntityManager(manager) ? manager.dataSource : undefined;
   };
 
   private ask(): unknown {

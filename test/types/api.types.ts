@@ -139,6 +139,9 @@ export async function transactions(): Promise<void> {
   await queue.enqueue('Mail.welcome', ['ann'], { manager });
   await queue.enqueue(Mail, 'welcome', ['ann'], { manager: null });
   await queue.enqueueMany(Mail, 'welcome', [['ann']], { manager, chunkSize: 10 });
+  expectTypeOf(await queue.transaction(async (inner) => inner)).toEqualTypeOf<EntityManager>();
+  // @ts-expect-error nothing is awaited
+  await queue.transaction(() => 'done');
   expectTypeOf(await run.complete(manager, { any: 'value' })).toEqualTypeOf<void>();
   expectTypeOf(await run.complete(manager)).toEqualTypeOf<void>();
   expectTypeOf(await run.fence(manager)).toEqualTypeOf<void>();

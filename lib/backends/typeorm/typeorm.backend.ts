@@ -125,7 +125,7 @@ export class TypeOrmBackend
     this.database = this.dialect.place;
     this.commits = this.createCommits();
     this.parallelClaims = this.commits.claim.parallel;
-    this.joiner = new Joiner(this.dialect);
+    this.joiner = new Joiner(this.dialect, options);
   }
 
   private createCommits(): Record<WriteKind, GroupCommit> {

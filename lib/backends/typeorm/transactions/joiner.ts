@@ -5,7 +5,9 @@ import { LeaseLostError } from '../../../errors/lease-lost.error.js';
 import { ValidationError } from '../../../errors/validation.error.js';
 import type { Dialect } from '../dialect/dialect.js';
 import { takenId } from '../taken-id.js';
+import type { TypeOrmBackendOptions } from '../typeorm-backend-options.js';
 import { ManagerCheck } from './manager-check.js';
+import { SerialTransactions } from './serial-transactions.js';
 import type { OpenTransaction } from './open-transaction.js';
 import { transactionOf } from './transaction-watch.js';
 
@@ -17,8 +19,13 @@ export class Joiner {
   /** In which transaction a run has completed its task, until it was seen whether it did. */
   private readonly completions = new Map<string, OpenTransaction>();
 
-  constructor(private readonly dialect: Dialect) {
+  constructor(
+    private readonly dialect: Dialect,
+    options: TypeOrmBackendOptions,
+  ) {
     this.managers = new ManagerCheck(dialect);
+    // Before the first transaction begins: of one that is under way not all would be known.
+    if ('dataSource' in options) SerialTransactions.of(options.dataSource);
   }
 
   /** @throws ValidationError when the store cannot be reached through it. */
@@ -38,6 +45,15 @@ export class Joiner {
     onStored: () => void,
   ): Promise<void> {
     const manager = await this.managers.check(given);
+    await inTurn(manager, () => this.enqueueIn(manager, tasks, isSame, onStored));
+  }
+
+  private async enqueueIn(
+    manager: EntityManager,
+    tasks: readonly NewTask[],
+    isSame: IsSame,
+    onStored: () => void,
+  ): Promise<void> {
     const different = withoutRepeats(tasks, isSame);
     const taken = await this.dialect.joined.insert(manager, different);
     const takenIds = new Set(taken.map(({ id }) => id));
@@ -67,7 +83,8 @@ export class Joiner {
     const before = this.completions.get(run);
     // Another transaction would wait for the one that holds the row, and its handler with it.
     if (before?.isOpen && before !== transaction) throw twice(taskId);
-    if (!(await this.dialect.joined.complete(manager, taskId, lease, value))) {
+    const { joined } = this.dialect;
+    if (!(await inTurn(manager, () => joined.complete(manager, taskId, lease, value)))) {
       throw before && !before.isRolledBack ? twice(taskId) : new LeaseLostError(taskId, lease);
     }
     this.completions.set(run, transaction);
@@ -78,7 +95,8 @@ export class Joiner {
   async fence(given: unknown, taskId: string, lease: number): Promise<OpenTransaction> {
     const [manager, transaction] = await this.managers.checkOpen(given);
     if (this.completions.get(keyOf(taskId, lease)) === transaction) return transaction;
-    if (await this.dialect.joined.hold(manager, taskId, lease)) return transaction;
+    const { joined } = this.dialect;
+    if (await inTurn(manager, () => joined.hold(manager, taskId, lease))) return transaction;
     throw new LeaseLostError(taskId, lease);
   }
 
@@ -86,6 +104,11 @@ export class Joiner {
   forget(taskId: string, lease: number): void {
     this.completions.delete(keyOf(taskId, lease));
   }
+}
+
+/** In a transaction of the caller's own, also where all share a connection. */
+function inTurn<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {
+  return SerialTransactions.of(manager.dataSource)?.join(manager, work) ?? work();
 }
 
 function keyOf(taskId: string, lease: number): string {

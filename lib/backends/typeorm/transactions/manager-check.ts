@@ -3,6 +3,7 @@ import { isEntityManager } from '../../../core/entity-manager.js';
 import { showValue } from '../../../core/show-value.js';
 import { ValidationError } from '../../../errors/validation.error.js';
 import type { Dialect } from '../dialect/dialect.js';
+import { SerialTransactions } from './serial-transactions.js';
 import type { OpenTransaction } from './open-transaction.js';
 import { transactionOf } from './transaction-watch.js';
 
@@ -50,6 +51,7 @@ export class ManagerCheck {
       );
     }
     this.proven.add(dataSource);
+    SerialTransactions.of(dataSource);
     return manager;
   }
 
