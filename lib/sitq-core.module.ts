@@ -49,7 +49,16 @@ import { CurrentTransaction } from './transactions/current-transaction.js';
         registry: HandlerRegistry,
         plugins: Plugin[],
         { manager: transaction, dataSource }: CurrentTransaction,
-      ) => new TaskQueue({ backend, registry, serializer, plugins, transaction, dataSource }),
+      ) =>
+        new TaskQueue({
+          backend,
+          registry,
+          serializer,
+          plugins,
+          transaction,
+          dataSource,
+          logger: new Logger(LOG_CONTEXT),
+        }),
     },
   ],
   exports: [SITQ_OPTIONS, SITQ_PLUGINS, Backend, HandlerRegistry, TaskContext, TaskQueue],

@@ -18,3 +18,23 @@ export const workerOff = (handlers: number): string =>
 export const NO_TICKS =
   'This process only enqueues (worker: false): retention and the ticks of plugins are left to the ' +
   'processes with a worker.';
+
+/** What is provided in the place of a class lacks one of its handlers. */
+export const notProvided = (origin: string, className: string): string =>
+  `@Task() on ${origin}: what is provided as ${className} has no such method, so its tasks wait. ` +
+  `Give it one, or provide the class itself.`;
+
+/** A class that stands in for another one names the same handler otherwise. */
+export const otherName = (origin: string, name: string, className: string): string =>
+  `@Task() on ${origin}: its name is '${name}', but it is provided as ${className}, whose handler ` +
+  `has another name, which is what is enqueued. Leave the name out, or give both the same.`;
+
+/** The name of the class may change with the build. */
+export const doubtfulName = (name: string): string =>
+  `The task name '${name}' looks like one that a bundler has changed; in another build it may be ` +
+  `another class. Name the task: @Task({ name: '...' }).`;
+
+/** By LazyModuleLoader, after the worker has told which handlers it has. */
+export const loadedLate = ({ name, origin }: { name: string; origin: string }): string =>
+  `@Task() on ${origin}: its module was loaded after the application had started, so this process ` +
+  `does not run tasks named '${name}'. Import the module at boot.`;

@@ -1,88 +1,109 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import type { Handler } from './core/handler.js';
+import type { Plugin } from './core/plugin.js';
 import { HandlerRegistry } from './core/registry.js';
-import { defineHandler } from './core/task-definition.js';
-import { taskOptionsOf } from './core/task-metadata.js';
 import { ConfigurationError } from './errors/configuration.error.js';
 import { LOG_CONTEXT } from './sitq.constants.js';
-import { noInstance, notStatic, ranOnFirst } from './sitq.messages.js';
+import {
+  doubtfulName,
+  loadedLate,
+  noInstance,
+  notProvided,
+  notStatic,
+  ranOnFirst,
+} from './sitq.messages.js';
+import { isStandIn, offersOf, prototypeOf, type Offer, type Wrapper } from './task-offers.js';
 
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type Instance = Record<string, (...args: unknown[]) => unknown>;
+
+interface Holder {
+  readonly wrapper: Wrapper;
+  readonly method: string;
+}
 
 /** Finds the methods marked `@Task()` and checks each of them before anything runs. */
 @Injectable()
 export class TaskExplorer {
   private readonly logger = new Logger(LOG_CONTEXT);
+  /** Who runs the tasks of a name. */
+  private readonly holders = new Map<string, Holder>();
+  /** How many modules have been looked through. */
+  private explored = 0;
 
   constructor(
     private readonly discovery: DiscoveryService,
-    private readonly scanner: MetadataScanner,
+    private readonly modules: ModulesContainer,
     private readonly registry: HandlerRegistry,
   ) {}
 
   /** @throws ConfigurationError for the first handler that is wrong. */
   explore(): void {
-    const seen = new Map<unknown, Wrapper>();
-    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    for (const wrapper of wrappers) {
-      const handlers = this.handlersOf(wrapper);
-      if (handlers.length === 0) continue;
-      // By prototype: the providers of values have no metatype.
-      const prototype = prototypeOf(wrapper);
-      const first = seen.get(prototype);
-      if (first) this.noteTwice(wrapper, first, handlers[0]!);
-      else this.register(wrapper, handlers);
-      seen.set(prototype, first ?? wrapper);
+    for (const wrapper of this.wrappers()) {
+      for (const offer of offersOf(wrapper)) this.take(wrapper, offer);
     }
   }
 
-  private handlersOf(wrapper: Wrapper): string[] {
-    if (wrapper.isAlias) return [];
-    const prototype = prototypeOf(wrapper);
-    if (!prototype) return [];
-    return this.scanner
-      .getAllMethodNames(prototype)
-      .filter((method) => taskOptionsOf(prototype[method]) !== undefined);
+  /** Modules that are loaded lazily announce themselves to nobody: they are looked for. */
+  readonly lateModules: Plugin = {
+    name: 'late modules',
+    tick: () => {
+      if (this.modules.size === this.explored) return;
+      for (const wrapper of this.wrappers()) {
+        for (const { handler, method } of offersOf(wrapper)) {
+          if (this.holders.has(handler.name)) continue;
+          this.holders.set(handler.name, { wrapper, method });
+          this.logger.warn(loadedLate(handler));
+        }
+      }
+    },
+  };
+
+  /** Those of a class itself first: what stands in for it elsewhere comes after it. */
+  private wrappers(): Wrapper[] {
+    this.explored = this.modules.size;
+    const all = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+    return [...all.filter((each) => !isStandIn(each)), ...all.filter(isStandIn)];
   }
 
-  private register(wrapper: Wrapper, methods: string[]): void {
-    const className = classNameOf(wrapper);
-    for (const method of methods) {
-      const options = taskOptionsOf(prototypeOf(wrapper)![method])!;
-      const handler = defineHandler(className, method, options);
-      if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
-        const scope = wrapper.isTransient ? 'transient' : 'request-scoped';
-        throw new ConfigurationError(notStatic(handler.origin, scope), 'scope', scope);
-      }
-      const instance = wrapper.instance as Instance | undefined;
-      if (typeof instance?.[method] !== 'function') {
-        throw new ConfigurationError(noInstance(handler.origin), 'provider', wrapper.name);
-      }
-      this.registry.add({ ...handler, invoke: (args) => instance[method]!(...args) });
+  private take(wrapper: Wrapper, offer: Offer): void {
+    const { className, handler, isDoubtful, method } = offer;
+    if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
+      const scope = wrapper.isTransient ? 'transient' : 'request-scoped';
+      throw new ConfigurationError(notStatic(handler.origin, scope), 'scope', scope);
     }
+    const first = this.holders.get(handler.name);
+    if (first?.method === method && isSame(first.wrapper, wrapper)) {
+      this.noteTwice(wrapper, first.wrapper, handler.origin);
+      return this.link(offer, this.registry.get(handler.name)!);
+    }
+    const instance = wrapper.instance as Instance | null | undefined;
+    if (typeof instance?.[method] !== 'function') {
+      if (isStandIn(wrapper)) return this.logger.warn(notProvided(handler.origin, className));
+      throw new ConfigurationError(noInstance(handler.origin), 'provider', wrapper.name);
+    }
+    if (isDoubtful) this.logger.warn(doubtfulName(handler.name));
+    const complete = {
+      ...handler,
+      invoke: (args: readonly unknown[]) => instance[method]!(...args),
+    };
+    this.registry.add(complete);
+    this.holders.set(handler.name, { wrapper, method });
+    this.link(offer, complete);
   }
 
-  private noteTwice(wrapper: Wrapper, first: Wrapper, method: string): void {
+  private link({ method, of }: Offer, handler: Handler): void {
+    for (const each of of) this.registry.link(each, method, handler);
+  }
+
+  private noteTwice(wrapper: Wrapper, first: Wrapper, origin: string): void {
     if (wrapper.instance === first.instance) return;
     const modules = [first.host?.name, wrapper.host?.name].join(', ');
-    this.logger.warn(ranOnFirst(`${classNameOf(wrapper)}.${method}`, modules));
+    this.logger.warn(ranOnFirst(origin, modules));
   }
 }
 
-/** Where the methods are: on the class, or on the instance that a factory made. */
-function prototypeOf(wrapper: Wrapper): Instance | undefined {
-  const { metatype, instance } = wrapper;
-  if (typeof metatype === 'function' && metatype.prototype && wrapper.inject === null) {
-    return metatype.prototype as Instance;
-  }
-  if (typeof instance === 'object' && instance !== null) {
-    return Object.getPrototypeOf(instance) as Instance | undefined;
-  }
-  return (metatype as { prototype?: Instance } | null)?.prototype;
-}
-
-function classNameOf(wrapper: Wrapper): string {
-  const constructor = prototypeOf(wrapper)?.constructor as { name?: string } | undefined;
-  return constructor?.name ?? String(wrapper.name);
+/** The same class, or the same object, in two modules. */
+function isSame(one: Wrapper, other: Wrapper): boolean {
+  return one.instance === other.instance || prototypeOf(one) === prototypeOf(other);
 }

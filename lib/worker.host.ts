@@ -67,7 +67,7 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
       logger,
       options,
       serializer,
-      plugins,
+      plugins: [...plugins, this.explorer.lateModules],
       isolation,
     });
     await this.worker.start();

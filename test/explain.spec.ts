@@ -117,6 +117,7 @@ describe.each(stores())('explain on %s', (kind) => {
       reason: 'no-worker',
       alive: 0,
       missing: 'worker',
+      names: [],
       attempt: 0,
       error: null,
       text: 'No worker is alive; start a process whose worker option is not false.',
@@ -135,6 +136,21 @@ describe.each(stores())('explain on %s', (kind) => {
         `None of the 1 live worker(s) has a handler named 'Chores.wiat'`,
       ),
     });
+  });
+
+  test.each([
+    ['Chores.wiat', 'Chores.wait', /Is 'Chores.wait' meant\?$/],
+    ['Housework.mail', 'Chores.mail', /class was renamed or stands in for another one/],
+    ['r.mail', 'Chores.mail', /if a minifier has renamed the class in one of the builds/],
+    ['Shop.refund', undefined, /enqueue under the right name\.$/],
+  ])('the likely cause where nobody has %s', async (name, nearest, text) => {
+    const { queue } = await start();
+    const { id } = await queue.enqueue(name);
+    const why = await queue.explain(id);
+    if (!('missing' in why)) throw new Error(why.text);
+    expect(why.names.toSorted()).toEqual((await queue.workers())[0]!.handlers.toSorted());
+    if (nearest) expect(why.names[0]).toBe(nearest);
+    expect(why.text).toMatch(text);
   });
 
   test('no live worker takes the queue', async () => {

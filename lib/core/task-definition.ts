@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors/configuration.error.js';
 import type { TaskOptions } from './task-options.js';
 import type { Handler } from './handler.js';
+import { isMadeUp } from './made-up-name.js';
 import { check } from './option-checks.js';
 import { readOptions } from './option-reader.js';
 import { DEFAULT_BACKOFF } from './retry-policy.js';
@@ -34,6 +35,7 @@ export function defineHandler(
     CHECKS,
     (message, option, value) => new ConfigurationError(message, option, value),
   );
+  if (given.name === undefined && isMadeUp(className)) throw madeUp(className, method);
   return {
     name: given.name ?? origin,
     origin,
@@ -46,4 +48,16 @@ export function defineHandler(
     isolate: given.isolate ?? false,
     retryIf: given.retryIf,
   };
+}
+
+function madeUp(className: string, method: string): ConfigurationError {
+  const named = className === '' ? 'has no name' : `is named '${className}'`;
+  return new ConfigurationError(
+    `@Task() on ${className}.${method}: its class ${named}, as bundlers and minifiers make it: in ` +
+      `another build that is another class, and tasks would run the wrong handler. Name the task: ` +
+      `@Task({ name: 'MailTasks.${method}' }), or keep the names of classes (esbuild: keepNames, ` +
+      `terser: keep_classnames).`,
+    'name',
+    className,
+  );
 }

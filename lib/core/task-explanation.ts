@@ -53,6 +53,8 @@ export type WaitingReason =
       readonly alive: number;
       /** Any `worker` at all, one that has the `handler`, or one that has it and takes the `queue`. */
       readonly missing: 'worker' | 'handler' | 'queue';
+      /** Where the `handler` is missing: names that live workers have, the likeliest first. */
+      readonly names: readonly string[];
     }
   /** It is next, but the live workers that could run it have all their slots taken. */
   | { readonly reason: 'slots'; readonly workers: readonly WorkerInfo[] }

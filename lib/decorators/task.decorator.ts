@@ -22,15 +22,33 @@ export type Task = TaskView;
  */
 export function Task(options: TaskOptions = {}): MethodDecorator {
   return (target, property, descriptor: PropertyDescriptor | undefined) => {
-    if (typeof target === 'function' || typeof descriptor?.value !== 'function') {
-      const where = typeof target === 'function' ? target.name : target.constructor.name;
-      throw new ConfigurationError(
-        `@Task() on ${where}.${String(property)}: it is no method of an instance. Put it on a method ` +
-          `that is neither static nor an accessor or a property.`,
-        'method',
-        String(property),
-      );
+    if (typeof property === 'object') throw refuse(nameOf(target), '?', STANDARD_DECORATOR);
+    const method = String(property);
+    if (typeof target === 'function') throw refuse(nameOf(target), method, NO_METHOD);
+    const className = target.constructor.name;
+    if (typeof descriptor?.value !== 'function') throw refuse(className, method, NO_METHOD);
+    if (typeof property === 'symbol') throw refuse(className, method, SYMBOL);
+    if (!defineTask(target, property, descriptor.value as object, options)) {
+      throw refuse(className, method, TWICE);
     }
-    defineTask(descriptor.value as object, options);
   };
+}
+
+const NO_METHOD =
+  'it is no method of an instance. Put it on a method that is neither static nor an accessor or ' +
+  'a property.';
+const SYMBOL =
+  'its name is a symbol, which no task can carry. Give the method a name that is text.';
+const TWICE =
+  'it stands there twice. Leave one out; for two names write a second method that calls the first.';
+const STANDARD_DECORATOR =
+  `it was compiled as a standard decorator. Nest's are another kind: set "experimentalDecorators" ` +
+  `and "emitDecoratorMetadata" in the compilerOptions of tsconfig.json.`;
+
+function nameOf(target: unknown): string {
+  return typeof target === 'function' ? target.name : 'a class';
+}
+
+function refuse(className: string, method: string, why: string): ConfigurationError {
+  return new ConfigurationError(`@Task() on ${className}.${method}: ${why}`, 'method', method);
 }

@@ -2,6 +2,7 @@ import type { StoredError } from '../core/result.js';
 import type { TaskSituation, WaitingSituation } from '../core/task-explanation.js';
 import type { StoredTask } from '../core/task.js';
 import type { WorkerInfo } from '../core/worker-info.js';
+import { likelyNames } from './likely-names.js';
 
 /** Characters of an error's message. */
 const LONGEST_MESSAGE = 200;
@@ -68,7 +69,7 @@ function waitingText(task: StoredTask, situation: WaitingSituation): string {
 
 function noWorkerText(
   { name, queue }: StoredTask,
-  { alive, missing }: Extract<WaitingSituation, { reason: 'no-worker' }>,
+  { alive, missing, names }: Extract<WaitingSituation, { reason: 'no-worker' }>,
 ): string {
   switch (missing) {
     case 'worker':
@@ -76,7 +77,7 @@ function noWorkerText(
     case 'handler':
       return (
         `None of the ${alive} live worker(s) has a handler named '${name}'; start a process that ` +
-        `has it, or enqueue under the right name.`
+        `has it, or enqueue under the right name. ${likelyNames(name, names).hint}`.trimEnd()
       );
     case 'queue':
       return (

@@ -20,6 +20,7 @@ import type { WorkerInfo } from '../core/worker-info.js';
 import { toWorkerInfo } from '../core/worker-view.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import { explanationText } from './explanation-text.js';
+import { likelyNames } from './likely-names.js';
 import { freeSlots, nextRequestOf, requestOf } from './worker-requests.js';
 
 /** Tasks ahead are counted so far. */
@@ -141,7 +142,9 @@ function noWorker({ queue, name }: StoredTask, alive: readonly WorkerInfo[]): Wa
   const has = (worker: WorkerInfo) =>
     roomFor({ handlers: requestOf(worker).handlers }, queue, name) > 0;
   const missing = alive.length === 0 ? 'worker' : alive.some(has) ? 'queue' : 'handler';
-  return { reason: 'no-worker', alive: alive.length, missing };
+  const known = missing === 'handler' ? alive.flatMap(({ handlers }) => handlers) : [];
+  const { names } = likelyNames(name, known);
+  return { reason: 'no-worker', alive: alive.length, missing, names };
 }
 
 function running(task: StoredTask, workers: readonly WorkerInfo[]): RunningSituation {

@@ -1,4 +1,4 @@
-import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
+import type { ArgsOf, MethodOf, ResultOf } from '../core/handler-types.js';
 import type { TaskHandle } from './task-handle.js';
 
 /**
@@ -12,14 +12,14 @@ export type TaskProxy<T> = {
 
 /** Makes a {@link TaskProxy} from a function that enqueues by method name. */
 export function createTaskProxy<T>(
-  handlers: HandlerClass<T>,
+  isHandler: (method: string) => boolean,
   enqueue: (method: string, args: unknown[]) => Promise<TaskHandle>,
 ): TaskProxy<T> {
   return new Proxy(Object.create(null) as TaskProxy<T>, {
     get(_target, method) {
       // Awaiting the proxy, printing it or comparing it in a test must not enqueue anything.
       if (typeof method !== 'string' || method in Object.prototype) return undefined;
-      if (!(method in handlers.prototype)) return undefined;
+      if (!isHandler(method)) return undefined;
       return (...args: unknown[]) => enqueue(method, args);
     },
   });

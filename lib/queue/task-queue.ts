@@ -10,6 +10,7 @@ import type { Clock } from '../core/clock.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import type { Duration } from '../core/duration.js';
 import type { ArgsOf, HandlerClass, MethodOf, ResultOf } from '../core/handler-types.js';
+import type { SitqLogger } from '../core/logger.js';
 import { isName } from '../core/option-checks.js';
 import { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
@@ -30,6 +31,7 @@ import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js'
 import { planBulk } from './bulk-plan.js';
 import { chunks } from './chunks.js';
 import { oneAhead } from './one-ahead.js';
+import { NameWatch } from './name-watch.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
 import { readTimeout } from './read-timeout.js';
 import { ResultWaiter } from './result-waiter.js';
@@ -52,6 +54,8 @@ export interface TaskQueueParts {
   readonly serializer?: Serializer;
   /** Handlers of this process, whose queue and priority are the defaults. @default none */
   readonly registry?: HandlerRegistry;
+  /** Where it is said that no live worker has a handler of this name. @default nowhere */
+  readonly logger?: SitqLogger;
   /** @default none */
   readonly plugins?: readonly Plugin[];
   /** @default that of the backend, else of this machine */
@@ -75,13 +79,16 @@ export class TaskQueue {
   private readonly store: TaskStore;
   private readonly results: ResultWaiter;
   private readonly transactions: TaskTransactions;
+  private readonly names: NameWatch;
 
   constructor(private readonly parts: TaskQueueParts) {
     const { backend, serializer = new DefaultSerializer() } = parts;
     const clock = parts.clock ?? clockOf(backend);
     this.backend = backend;
     this.codec = new PayloadCodec(serializer);
-    this.targets = new TaskTargets(parts.registry ?? new HandlerRegistry());
+    const registry = parts.registry ?? new HandlerRegistry();
+    this.targets = new TaskTargets(registry);
+    this.names = new NameWatch(backend, registry, parts.logger);
     this.drafter = new TaskDrafter(this.codec, clock, parts.plugins ?? []);
     this.store = new TaskStore(backend, this.codec);
     this.results = new ResultWaiter(backend);
@@ -118,6 +125,7 @@ export class TaskQueue {
     const draft = this.drafter.draft(target, args, plan);
     const task = draft instanceof Promise ? await draft : draft;
     await this.store.put([task], manager);
+    this.names.note(target.name);
     return new TaskHandle(task.id, this);
   }
 
@@ -135,8 +143,10 @@ export class TaskQueue {
         handlers,
       );
     }
-    return createTaskProxy(handlers, (method, args) =>
-      this.enqueue(handlers as HandlerClass<never>, method as never, args as never, options),
+    return createTaskProxy<T>(
+      (method) => this.targets.has(handlers, method),
+      (method, args) =>
+        this.enqueue(handlers as HandlerClass<never>, method as never, args as never, options),
     );
   }
 
@@ -171,6 +181,7 @@ export class TaskQueue {
       chunks(argsOfEach, bulk.chunkSize),
       bulk.planOf,
     );
+    this.names.note(target.name);
     let stored = 0;
     // A connection of the application may have its own use for the time between.
     for await (const tasks of manager ? drafts : oneAhead(drafts)) {
@@ -323,6 +334,7 @@ export class TaskQueue {
 
   /** Ends every wait for a result; the backend is closed by whoever opened it. */
   close(): void {
+    this.names.close();
     this.results.close(new QueueClosedError('wait for a result'));
   }
 

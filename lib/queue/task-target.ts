@@ -4,7 +4,7 @@ import type { HandlerRegistry } from '../core/registry.js';
 import { check } from '../core/option-checks.js';
 import { showValue } from '../core/show-value.js';
 import { defineHandler } from '../core/task-definition.js';
-import { taskOptionsOf } from '../core/task-metadata.js';
+import { tasksOf } from '../core/task-metadata.js';
 
 const NAME = check.name();
 
@@ -35,7 +35,14 @@ export class TaskTargets {
     return { name, queue: 'default', priority: 0 };
   }
 
+  /** Whether a method of this class is a handler of this process, or one of the class itself. */
+  has(handlers: HandlerClass<unknown>, method: string): boolean {
+    return method in handlers.prototype || this.registry.handlerOf(handlers, method) !== undefined;
+  }
+
   byMethod(handlers: HandlerClass<unknown>, method: string): TaskTarget {
+    const here = this.registry.handlerOf(handlers, method);
+    if (here) return here;
     let methods = this.byClass.get(handlers);
     if (!methods) this.byClass.set(handlers, (methods = new Map()));
     let target = methods.get(method);
@@ -44,11 +51,11 @@ export class TaskTargets {
   }
 
   private define(handlers: HandlerClass<unknown>, method: string): TaskTarget {
-    const prototype = handlers.prototype as Record<string, unknown> | undefined;
-    const options = taskOptionsOf(prototype?.[method]);
+    const options = tasksOf(handlers.prototype).get(method);
     if (options === undefined) {
       throw new ValidationError(
-        `${handlers.name}.${method} is not a handler. Mark the method with @Task().`,
+        `${handlers.name}.${method} is not a handler. Mark the method with @Task(); where another ` +
+          `class is provided in its place, enqueue by that class or by name.`,
         'method',
         method,
       );
