@@ -324,6 +324,7 @@ export class TypeOrmBackend
     this.dataSource = null;
     this.listeners.clear();
     await this.dialect.waker?.close();
+    if (dataSource) this.dialect.release?.();
     await this.disconnect(dataSource);
   }
 
@@ -367,6 +368,7 @@ export class TypeOrmBackend
   private async read<T>(operation: string, work: () => Promise<T>): Promise<T> {
     if (!this.dataSource) throw new QueueClosedError(operation);
     try {
+      this.dialect.check?.();
       return await work();
     } catch (error) {
       throw error instanceof SitqError ? error : this.dialect.toBackendError(error);

@@ -45,6 +45,8 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
   let isBeating = false;
   let isFailing = false;
   let line: Line | undefined;
+  /** better-sqlite3 12 may end the process when one is collected. */
+  const kept: BetterSqlite3.Statement[] = [];
 
   setInterval(() => {
     const now = performance.now();
@@ -89,14 +91,22 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
   async function connect(): Promise<Line> {
     const values = () => (beat.takesTime ? [Date.now(), workerId] : [workerId]);
     if (beat.kind === 'better-sqlite3') {
-      const { file, timeout } = beat.connection as { file: string; timeout: number };
+      const { file, inode, timeout } = beat.connection as { [name: string]: string | number };
       const Database = load(beat.driver) as typeof BetterSqlite3;
-      const database = new Database(file, { timeout, fileMustExist: true });
-      const statement = database.prepare(beat.statement);
-      return {
-        extend: async () => statement.run(...values()).changes,
-        close: () => database.close(),
+      // Open for a moment only: the worker may have to close every connection of this process.
+      const extendOnce = async () => {
+        checkFile(String(file), Number(inode));
+        const options = { timeout: Number(timeout), fileMustExist: true };
+        const database = new Database(String(file), options);
+        try {
+          const statement = database.prepare(beat.statement);
+          kept.push(statement);
+          return statement.run(...values()).changes;
+        } finally {
+          database.close();
+        }
       };
+      return { extend: extendOnce, close: () => undefined };
     }
     if (beat.kind === 'pg') {
       const { Client } = load(beat.driver) as typeof Pg;
@@ -123,6 +133,25 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
     };
     connection.on('error', () => drop(own));
     return own;
+  }
+
+  /**
+   * A connection beside one whose log was removed would use that one's index with another log, and
+   * one to a file that was put in the place of this one is of no use.
+   */
+  function checkFile(file: string, inode: number): void {
+    if (fs.statSync(file).ino !== inode) throw new Error(`${file} was replaced by another file`);
+    for (const name of fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd') : []) {
+      let target = '';
+      try {
+        target = fs.readlinkSync(`/proc/self/fd/${name}`);
+      } catch {
+        continue; // closed by now
+      }
+      if ([`${file}-wal (deleted)`, `${file}-shm (deleted)`].includes(target)) {
+        throw new Error(`the log of ${file} was removed`);
+      }
+    }
   }
 
   /** Past the console, which needs the event loop that stands still. */

@@ -89,6 +89,16 @@ export interface Dialect {
   /** How a thread extends a registration; null where it cannot reach the database. */
   threadBeat(): ThreadBeat | null;
 
+  /**
+   * Called before anything is read, or written in a transaction of the application.
+   *
+   * @throws BackendError when the database must not be used now, such as a file that was removed.
+   */
+  check?(): void;
+
+  /** Called before the DataSource is closed. */
+  release?(): void;
+
   /** Closes connections at once that are still open when the DataSource has been closed. */
   abandon?(): void;
 

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { ReserveRequest } from '../../../../core/backend.js';
@@ -13,6 +13,7 @@ import type { SitqLogger } from '../../../../core/logger.js';
 import type { StoredResult } from '../../../../core/result.js';
 import type { StoredTask } from '../../../../core/task.js';
 import { BackendError } from '../../../../errors/backend.error.js';
+import { ConfigurationError } from '../../../../errors/configuration.error.js';
 import { SitqError } from '../../../../errors/sitq.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { StoreSettings } from '../../store-settings.js';
@@ -23,8 +24,21 @@ import { storedResult } from '../stored-result.js';
 import { storedWorker } from '../stored-worker.js';
 import { threadConnection } from '../thread-connection.js';
 import { Doorbell } from './doorbell.js';
+import { DoubtfulBatch } from './doubtful-batch.js';
+import { FileError } from './file-error.js';
+import { FileGuard } from './file-guard.js';
+import { realPath } from './real-path.js';
+import { isSingleFileMount } from './single-file-mount.js';
+import { SqliteConnection } from './sqlite-connection.js';
 import { SqliteClaim } from './sqlite.claim.js';
 import { SqliteJoinedWrites } from './sqlite.joined-writes.js';
+import {
+  isBusy,
+  isMissingTable,
+  isOwnMistake,
+  OwnTransactionError,
+  toBackendError,
+} from './sqlite.errors.js';
 import { sqliteSchema } from './sqlite.schema.js';
 import { EXTEND, prepareStatements, type SqliteStatements } from './sqlite.statements.js';
 import { SqliteWrites } from './sqlite.writes.js';
@@ -46,6 +60,12 @@ export class SqliteDialect implements Dialect {
   private claims!: SqliteClaim;
   private writes!: SqliteWrites;
   private synchronous: 'FULL' | 'NORMAL' | undefined;
+  /** None for a database in memory. */
+  private guard: FileGuard | undefined;
+  private doubtful: DoubtfulBatch | undefined;
+  private readonly registered = new Set<string>();
+  /** Of connections that were given up. To collect them may end the process: see `mayAbort`. */
+  private readonly formerStatements: SqliteStatements[] = [];
 
   readonly place: string;
   readonly remedy = 'Give the path of an SQLite file, or of one that does not exist yet.';
@@ -58,10 +78,10 @@ export class SqliteDialect implements Dialect {
   constructor(
     private readonly settings: StoreSettings,
     readonly clock: Clock,
-    logger: SitqLogger | undefined,
+    private readonly logger: SitqLogger | undefined,
   ) {
     const { database } = settings.connection as unknown as { database: string };
-    this.place = database === ':memory:' ? database : resolve(database);
+    this.place = database === ':memory:' ? database : realPath(database);
     this.schema = sqliteSchema(settings.tablePrefix);
     this.joined = new SqliteJoinedWrites(this.place, this.schema.names, clock);
     this.waker = database === ':memory:' ? null : new Doorbell(`${this.place}-doorbell`, logger);
@@ -72,10 +92,7 @@ export class SqliteDialect implements Dialect {
       ...(this.settings.connection as { type: 'better-sqlite3' }),
       database: this.place,
       timeout: BUSY_TIMEOUT,
-      prepareDatabase: (db: Database) => {
-        db.pragma('journal_mode = WAL');
-        db.pragma(`journal_size_limit = ${WAL_LIMIT}`);
-      },
+      prepareDatabase,
     };
   }
 
@@ -97,6 +114,8 @@ export class SqliteDialect implements Dialect {
         { cause: error },
       );
     }
+    const isFile = statSync(this.place, { throwIfNoEntry: false })?.isFile();
+    if (isFile && isSingleFileMount(this.place)) throw singleFile(this.place);
   }
 
   async withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
@@ -119,27 +138,64 @@ export class SqliteDialect implements Dialect {
   }
 
   attach(dataSource: DataSource): void {
-    this.db = handleOf(dataSource);
-    this.statements = prepareStatements(this.db, this.schema.names);
+    const { place } = this;
+    if (place === ':memory:') return this.use(handleOf(dataSource));
+    const connection = new SqliteConnection(dataSource, place, BUSY_TIMEOUT, prepareDatabase);
+    this.use(connection.db);
+    this.guard = new FileGuard(connection, place, this.logger, () => this.use(connection.db));
+  }
+
+  check(): void {
+    this.guard?.check();
+  }
+
+  release(): void {
+    this.guard?.release();
+  }
+
+  private use(db: Database): void {
+    if (this.db) this.formerStatements.push(this.statements);
+    this.db = db;
+    this.synchronous = undefined;
+    this.statements = prepareStatements(db, this.schema.names);
     this.claims = new SqliteClaim(this.statements);
-    this.writes = new SqliteWrites(this.db, this.statements, this.claims, this.clock);
+    this.writes = new SqliteWrites(db, this.statements, this.claims, this.clock, this.registered);
   }
 
   commit(batch: WriteBatch): void {
+    this.check();
+    if (this.isDoneAlready(batch)) return;
     if (batch.isTentative && !this.isAnythingToDo(batch)) {
       for (const write of [...batch.claim, ...batch.rescue]) write.outcome = [];
       return;
     }
-    if (this.joined.isHoldingLock) throw new OwnTransactionError();
+    if (this.joined.isHoldingLock) throw new OwnTransactionError(PATIENCE);
     this.synchronize(batch.acknowledges && this.settings.durability === 'full' ? 'FULL' : 'NORMAL');
     this.statements.begin.run();
     try {
+      this.doubtful?.undo(this.statements, this.clock.now());
       this.apply(batch);
       this.statements.commit.run();
     } catch (error) {
       if (this.db.inTransaction) this.statements.rollback.run();
       throw error;
     }
+    this.doubtful = undefined;
+    if (this.guard?.isCommitted() ?? true) return;
+    this.doubtful = new DoubtfulBatch(batch);
+    throw new FileError(
+      `The log of ${this.place} may have been removed during a commit. What was to be written may ` +
+        `be stored all the same; repeat it later: the same id never makes a second task.`,
+      PATIENCE,
+    );
+  }
+
+  /** What it is given again after a doubt may be there. */
+  private isDoneAlready(batch: WriteBatch): boolean {
+    if (this.doubtful?.batch !== batch) return false;
+    const isKept = this.doubtful.isKept(this.statements);
+    this.doubtful = undefined;
+    return isKept;
   }
 
   private apply(batch: WriteBatch): void {
@@ -236,6 +292,7 @@ export class SqliteDialect implements Dialect {
     if (this.place === ':memory:' || this.clock !== systemClock) return null;
     const connection = threadConnection('better-sqlite3', {
       file: this.place,
+      inode: statSync(this.place, { throwIfNoEntry: false })?.ino ?? 0,
       timeout: PATIENCE,
     });
     const statement = this.schema.names.in(EXTEND);
@@ -243,75 +300,32 @@ export class SqliteDialect implements Dialect {
   }
 
   patienceFor(error: unknown): number {
+    if (error instanceof FileError) return error.patience;
     return isBusy(error) ? PATIENCE : 0;
   }
 
   isMissingTable(error: unknown): boolean {
-    return /no such table/.test(messageOf(error));
+    return isMissingTable(error);
   }
 
   toBackendError(error: unknown): BackendError {
-    if (error instanceof BackendError) return error;
-    if (error instanceof OwnTransactionError) {
-      return new BackendError(error.message, { transient: true });
-    }
-    if (isBusy(error)) {
-      return new BackendError(
-        `The database was locked for ${PATIENCE} ms. Does another program hold a transaction open, ` +
-          `or one of this program wait for this very call? Then give the call its manager.`,
-        { cause: error, transient: true },
-      );
-    }
-    const code = codeOf(error);
-    const transient = TRANSIENT.some((prefix) => code.startsWith(prefix));
-    return new BackendError(`SQLite refused: ${messageOf(error)}${code && ` (${code})`}.`, {
-      cause: error,
-      transient,
-    });
+    return toBackendError(error, PATIENCE);
   }
 }
 
-const TRANSIENT = ['SQLITE_LOCKED', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_NOMEM'];
-const OWN_MISTAKE = ['SQLITE_CONSTRAINT', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH', 'SQLITE_RANGE'];
+function prepareDatabase(db: Database): void {
+  db.pragma('journal_mode = WAL');
+  db.pragma(`journal_size_limit = ${WAL_LIMIT}`);
+}
 
-function isOwnMistake(error: unknown): boolean {
-  const code = codeOf(error);
-  return (
-    error instanceof SitqError ||
-    error instanceof TypeError ||
-    error instanceof RangeError ||
-    OWN_MISTAKE.some((prefix) => code.startsWith(prefix))
+function singleFile(place: string): ConfigurationError {
+  return new ConfigurationError(
+    `The database file ${place} is mounted by itself, without the log that SQLite keeps beside it: ` +
+      `that would be seen by nobody else, and be lost with the container. Mount its folder ` +
+      `(-v ./data:${dirname(place)} instead of -v ./data/file:${place}).`,
+    'database',
+    place,
   );
-}
-
-/**
- * The application itself holds the lock in a transaction with tasks. Trying to get it would freeze
- * the event loop, and with it the transaction.
- */
-class OwnTransactionError extends Error {
-  readonly code = 'SQLITE_BUSY';
-
-  constructor() {
-    super(
-      `A transaction of this process, in which something about a task was written, has been open ` +
-        `for ${PATIENCE} ms. Make it shorter. If it waits for this very call, give the call its ` +
-        `manager.`,
-    );
-  }
-}
-
-/** Another connection holds the lock: nothing was done. */
-function isBusy(error: unknown): boolean {
-  return codeOf(error).startsWith('SQLITE_BUSY');
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function handleOf(dataSource: DataSource): Database {

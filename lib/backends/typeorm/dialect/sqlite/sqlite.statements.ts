@@ -136,6 +136,8 @@ export function prepareStatements(db: Database, names: TableNames) {
     ),
     status: sql<[string], string>('SELECT status FROM {task} WHERE id = ?').pluck(),
 
+    holder: sql<[string, number], string>(`SELECT worker_id FROM {task} WHERE ${HELD}`).pluck(),
+
     // A run that has completed its task in a transaction of its handler may go on to report.
     reportingSeq: sql<[string, number], number>(
       `SELECT seq FROM {task} WHERE id = ? AND lease = ? AND status IN ('running', 'completed')`,

@@ -24,14 +24,13 @@ const COLUMNS_PER_ROW = 11;
 
 /** What each kind of write does inside the transaction. */
 export class SqliteWrites implements Apply {
-  /** Workers registered through this connection: for these, a missing row means a lost lease. */
-  private readonly registered = new Set<string>();
-
   constructor(
     private readonly db: Database,
     private readonly statements: SqliteStatements,
     private readonly claims: SqliteClaim,
     private readonly clock: Clock,
+    /** Workers registered by this process: for these, a missing row means a lost lease. */
+    private readonly registered: Set<string>,
   ) {}
 
   readonly insert = (tasks: readonly NewTask[]): void => {
