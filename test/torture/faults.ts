@@ -5,6 +5,7 @@ import { clock } from './faults/clock.js';
 import { deadlocks } from './faults/deadlocks.js';
 import { deaf } from './faults/deaf.js';
 import { diskFull } from './faults/disk-full.js';
+import { foreignReader } from './faults/foreign-reader.js';
 import { fuzz } from './faults/fuzz.js';
 import { ioErrors } from './faults/io-errors.js';
 import { lockHolder } from './faults/lock-holder.js';
@@ -40,6 +41,7 @@ export const FAULTS: readonly Fault[] = [
   network,
   deadlocks,
   lockHolder,
+  foreignReader,
   deaf,
   wal,
   powerCut,

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SitqModule, TaskQueue } from '../../../lib/index.js';
 import { LinesFile } from './lines.js';
+import { handleOwnFile, type Handling } from './own-file.js';
 import { answer, append, tell } from './parent.js';
 import type { JournalEntry, ProducerConfig } from './protocol.js';
 import { seededRandom } from './random.js';
@@ -102,6 +103,7 @@ answer({
   /** Enqueues these numbers at once. */
   enqueue: ({ numbers, ms }: { numbers: number[]; ms: number }) =>
     Promise.all(numbers.map((n) => enqueue(n, ms))),
+  handleOwnFile: (how: Handling) => handleOwnFile(store, how),
   stop: () => {
     stopped.abort();
     return production;

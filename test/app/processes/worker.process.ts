@@ -5,6 +5,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { SitqModule, WorkerHost } from '../../../lib/index.js';
 import { AddedTasks } from './added-tasks.js';
 import { LookupTasks } from './lookup-tasks.js';
+import { handleOwnFile, type Handling } from './own-file.js';
 import { answer, tell } from './parent.js';
 import { ProcessTasks, WORKER_CONFIG } from './process-tasks.js';
 import type { WorkerConfig } from './protocol.js';
@@ -49,6 +50,7 @@ answer({
   stats: () => app.get(WorkerHost).stats(),
   cpu: () => process.cpuUsage(),
   release: (task: string) => app.get(ProcessTasks).release(task),
+  handleOwnFile: (how: Handling) => handleOwnFile(config.store, how),
   close: () => app.close(),
 });
 tell({ event: 'ready' });
