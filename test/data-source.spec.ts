@@ -11,6 +11,7 @@ import {
   type SitqRootOptions,
 } from 'nestjs-sitq';
 import { DataSource } from 'typeorm';
+import type { ServerKind } from './app/databases/kinds.js';
 import { Gate } from './app/gate.js';
 import { Order, typeOrmOptions } from './app/shop.js';
 import { startModule } from './app/start-app.js';
@@ -74,6 +75,24 @@ describe.each(stores())('on %s', (kind) => {
     await close(); // sitq has connections of its own
     expect(await (await queue.for(Sums).add(3, 4)).result(patience)).toBe(7);
   });
+
+  if (kind !== 'sqlite') {
+    test('one with replicas keeps its tasks where it writes', async () => {
+      const [elsewhere, nowhere] = [await tempStore(kind), await tempStore(kind)];
+      const { type, url } = store.options as { type: ServerKind; url: string };
+      const urlOf = ({ options }: Store) => (options as { url: string }).url;
+      const replication = { master: { url }, slaves: [{ url: urlOf(elsewhere) }] };
+      const dataSource = new DataSource({ type, url: urlOf(nowhere), replication });
+      const { queue } = await startModule({
+        imports: [SitqModule.forRoot({ dataSource })],
+        providers: [Sums],
+      });
+      expect(await (await queue.for(Sums).add(1, 2)).result(patience)).toBe(3);
+      const sql = await store.sql();
+      expect(await sql.query('SELECT name FROM sitq_task')).toEqual([{ name: 'Sums.add' }]);
+      await sql.close();
+    });
+  }
 
   test('options beside the name hold', async () => {
     const options = { dataSource: 'default', tablePrefix: 'shop_', worker: false } as const;

@@ -3,6 +3,7 @@ import { check } from '../../core/option-checks.js';
 import { readOptions, requireObject, type OptionCheck } from '../../core/option-reader.js';
 import { showValue } from '../../core/show-value.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
+import { masterOf } from './master-of.js';
 
 /** The databases that have a dialect. */
 export type DatabaseKind = 'sqlite' | 'postgres' | 'mysql';
@@ -161,7 +162,7 @@ function readShared(label: string, options: object): StoreSettings {
       all.type,
     );
   }
-  const connection: Record<string, unknown> = { ...all };
+  const connection: Record<string, unknown> = { ...all, ...masterOf(all) };
   for (const name of NOT_THE_CONNECTION) delete connection[name];
   if (kind === 'sqlite' && connection.database === ':memory:') {
     throw refuse(
