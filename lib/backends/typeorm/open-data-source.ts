@@ -31,6 +31,7 @@ export async function openDataSource(
     const dataSource = createDataSource(dialect);
     try {
       await dataSource.initialize();
+      await dialect.prepareConnections?.(dataSource);
       await makeReady(dataSource);
       return dataSource;
     } catch (error) {

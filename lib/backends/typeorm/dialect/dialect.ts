@@ -54,6 +54,9 @@ export interface Dialect {
   /** Whatever must exist before the database is opened. */
   prepare(): Promise<void>;
 
+  /** It is open: sets up each connection, also those to come. */
+  prepareConnections?(dataSource: DataSource): Promise<void>;
+
   /** Runs `work` while no other process can change the schema. */
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void>;
 

@@ -28,6 +28,7 @@ import { Sockets } from '../server/sockets.js';
 import { beatTimeout, beatValues, workerValues } from '../server/worker-values.js';
 import { threadConnection } from '../thread-connection.js';
 import { inPortions } from './in-portions.js';
+import { liftCaution } from './lift-caution.js';
 import { MysqlConnections, type Run } from './mysql.connections.js';
 import { isConflict, isMissingTable, isMistake, isOutage, toBackendError } from './mysql.errors.js';
 import { MysqlJoinedWrites } from './mysql.joined-writes.js';
@@ -73,6 +74,7 @@ export class MysqlDatabase implements ServerDatabase {
   readonly waker = null;
   readonly joined: MysqlJoinedWrites;
   readonly reads: MysqlReads;
+  readonly prepareConnections = liftCaution;
   readonly isOutage = isOutage;
   readonly isConflict = isConflict;
   readonly isMistake = isMistake;

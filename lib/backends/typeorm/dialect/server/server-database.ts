@@ -123,6 +123,8 @@ export interface ServerDatabase {
   dataSourceOptions(): DataSourceOptions;
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void>;
 
+  /** Sets up each connection, also those to come. */
+  prepareConnections?(dataSource: DataSource): Promise<void>;
   attach(dataSource: DataSource): Promise<void>;
 
   /**

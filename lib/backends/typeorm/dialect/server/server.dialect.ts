@@ -83,6 +83,10 @@ export class ServerDialect implements Dialect {
     // Servers are prepared by their administrators.
   }
 
+  async prepareConnections(dataSource: DataSource): Promise<void> {
+    await this.database.prepareConnections?.(dataSource);
+  }
+
   withSchemaLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
     return this.database.withSchemaLock(dataSource, work);
   }
