@@ -81,6 +81,7 @@ export type {
   WorkerBeat,
   WorkerRegistration,
 } from './core/capabilities/leasing-backend.js';
+export type { LocatedBackend } from './core/capabilities/located-backend.js';
 export type { PeekingBackend } from './core/capabilities/peeking-backend.js';
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
 export type {

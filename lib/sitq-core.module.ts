@@ -2,6 +2,7 @@ import { Global, Inject, Logger, Module, type OnApplicationShutdown } from '@nes
 import { ModuleRef } from '@nestjs/core';
 import { TypeOrmBackend } from './backends/typeorm/typeorm.backend.js';
 import { Backend } from './core/backend.js';
+import { isLocatedBackend } from './core/capabilities/located-backend.js';
 import type { Plugin } from './core/plugin.js';
 import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
@@ -9,6 +10,7 @@ import type { SitqOptions } from './interfaces/sitq-options.interface.js';
 import { TaskQueue } from './queue/task-queue.js';
 import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { ConfigurableModuleClass } from './sitq.module-definition.js';
+import { tasksAreIn } from './sitq.messages.js';
 import { createPlugins } from './sitq.plugins.js';
 import { readSitqOptions } from './sitq.settings.js';
 import { CurrentTransaction } from './transactions/current-transaction.js';
@@ -30,6 +32,7 @@ import { CurrentTransaction } from './transactions/current-transaction.js';
         const logger = new Logger(LOG_CONTEXT);
         const backend = given.backend ?? new TypeOrmBackend({ ...store, logger });
         await backend.open();
+        if (isLocatedBackend(backend)) logger.log(tasksAreIn(backend.database));
         return backend;
       },
     },

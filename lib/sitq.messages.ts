@@ -15,6 +15,9 @@ export const ranOnFirst = (origin: string, modules: string): string =>
 export const workerOff = (handlers: number): string =>
   `This process only enqueues (worker: false); its ${handlers} handler(s) are not run here.`;
 
+/** Processes that are to share tasks have to say the same. */
+export const tasksAreIn = (database: string): string => `Tasks are in ${database}`;
+
 export const NO_TICKS =
   'This process only enqueues (worker: false): retention and the ticks of plugins are left to the ' +
   'processes with a worker.';

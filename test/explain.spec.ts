@@ -63,6 +63,13 @@ class Chores {
   }
 }
 
+/** Absolute path, or host and database. */
+function placeOf({ options }: Store): string {
+  if (!('url' in options)) return options.database;
+  const { host, pathname } = new URL(options.url);
+  return host + pathname;
+}
+
 describe.each(stores())('explain on %s', (kind) => {
   let store: Store;
   beforeEach(async () => {
@@ -120,7 +127,9 @@ describe.each(stores())('explain on %s', (kind) => {
       names: [],
       attempt: 0,
       error: null,
-      text: 'No worker is alive; start a process whose worker option is not false.',
+      text:
+        'No worker is alive; start a process whose worker option is not false. The task is in ' +
+        `${placeOf(store)}; a worker must have that very one.`,
     });
   });
 

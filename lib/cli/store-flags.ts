@@ -35,7 +35,8 @@ export function readStoreFlags(
   command: Command,
   place: object = placeOf(flags, command),
 ): StoreSettings {
-  const { schema, tablePrefix, listen = true } = flags;
+  const { schema, tablePrefix } = flags;
+  const listen = flags.listen === false ? false : undefined; // what the URL says, else true
   const options = tablePrefix === undefined ? place : { ...place, tablePrefix };
   const settings = readStoreSettings('sitq', options);
   if (settings.kind === 'postgres') {
@@ -57,6 +58,5 @@ function placeOf({ url, database }: StoreFlags, command: Command): object {
       'url',
     );
   }
-  const file = /^sqlite:(?:\/\/)?(.+)$/.exec(url)?.[1];
-  return file === undefined ? { url } : { database: file };
+  return /^(?:sqlite|file):/.test(url) ? { database: url } : { url };
 }

@@ -7,12 +7,20 @@ import { likelyNames } from './likely-names.js';
 /** Characters of an error's message. */
 const LONGEST_MESSAGE = 200;
 
-/** A situation as a sentence, with what to do about it. */
-export function explanationText(task: StoredTask, situation: TaskSituation): string {
+/**
+ * A situation as a sentence, with what to do about it.
+ *
+ * @param database where the task is, if the store can tell.
+ */
+export function explanationText(
+  task: StoredTask,
+  situation: TaskSituation,
+  database: string | null,
+): string {
   const { attempt, state } = situation;
   switch (state) {
     case 'waiting':
-      return waitingText(task, situation);
+      return waitingText(task, situation) + placeText(situation, database);
     case 'running':
       return situation.workerAlive
         ? `It runs since ${at(situation.since)}, as attempt ${attempt}, on worker ${situation.worker}.`
@@ -65,6 +73,12 @@ function waitingText(task: StoredTask, situation: WaitingSituation): string {
         `look there for a blocked event loop or a lost database.`
       );
   }
+}
+
+/** Of a process in another working directory, or with another URL, there is nothing to be seen. */
+function placeText({ reason }: WaitingSituation, database: string | null): string {
+  if (reason !== 'no-worker' || database === null) return '';
+  return ` The task is in ${database}; a worker must have that very one.`;
 }
 
 function noWorkerText(

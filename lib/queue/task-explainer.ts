@@ -1,5 +1,6 @@
 import type { Backend } from '../core/backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
+import { isLocatedBackend } from '../core/capabilities/located-backend.js';
 import { isPeekingBackend, type PeekingBackend } from '../core/capabilities/peeking-backend.js';
 import { requireCapability } from '../core/capabilities/require-capability.js';
 import {
@@ -35,11 +36,13 @@ const MOST_LOOKS = 3;
 export class TaskExplainer {
   private readonly peeking: PeekingBackend;
   private readonly listing: WorkerListingBackend;
+  private readonly database: string | null;
 
   /** @throws BackendError when the store cannot tell. */
   constructor(private readonly backend: Backend) {
     const what = 'explain tasks';
     this.peeking = requireCapability(backend, isPeekingBackend, 'PeekingBackend', what);
+    this.database = isLocatedBackend(backend) ? backend.database : null;
     this.listing = requireCapability(backend, isWorkerListingBackend, 'WorkerListingBackend', what);
   }
 
@@ -49,7 +52,7 @@ export class TaskExplainer {
       const task = await this.backend.getTask(taskId);
       if (!task) throw new TaskNotFoundError(taskId);
       const situation = await this.situationOf(task, look === MOST_LOOKS);
-      if (situation) return { ...situation, text: explanationText(task, situation) };
+      if (situation) return { ...situation, text: explanationText(task, situation, this.database) };
     }
   }
 

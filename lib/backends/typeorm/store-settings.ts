@@ -3,7 +3,9 @@ import { check } from '../../core/option-checks.js';
 import { readOptions, requireObject, type OptionCheck } from '../../core/option-reader.js';
 import { showValue } from '../../core/show-value.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
+import { filePath } from './file-path.js';
 import { masterOf } from './master-of.js';
+import { urlOptions } from './url-options.js';
 
 /** The databases that have a dialect. */
 export type DatabaseKind = 'sqlite' | 'postgres' | 'mysql';
@@ -36,7 +38,8 @@ const COMMON = { type: anything, migrate: check.boolean(), tablePrefix: sqlName 
 
 const durability = check.oneOf('full', 'relaxed');
 
-const SQLITE = { ...COMMON, durability, database: text(`the path of a file, or ':memory:'`) };
+const A_FILE = `the path of a file, or ':memory:'`;
+const SQLITE = { ...COMMON, durability, database: text(A_FILE) };
 
 const SERVER = {
   ...COMMON,
@@ -132,21 +135,39 @@ export function readStoreSettings(label: string, options: object): StoreSettings
     );
   }
   if (kind === 'sqlite') return readSqlite(label, options);
-  const given: Record<string, unknown> = readOptions(
-    label,
-    options,
-    kind === 'postgres' ? POSTGRES : MYSQL,
-    refuse,
-  );
+  const checks = kind === 'postgres' ? POSTGRES : MYSQL;
+  const given = withUrlOptions(label, kind, readOptions(label, options, checks, refuse));
   if (kind === 'mysql' && given.url === undefined && given.database === undefined) {
     throw refuse(`${label}: database is missing. Name the database of the tables.`, 'database');
   }
   return settings(kind, given, { ...connectionOf(given), type: name as string });
 }
 
+/** With what the parameters of the URL say; an option of one's own comes first. */
+function withUrlOptions(
+  label: string,
+  kind: 'postgres' | 'mysql',
+  given: { readonly url?: string; readonly schema?: string },
+): Record<string, unknown> {
+  if (given.url === undefined) return given;
+  const said = urlOptions(kind, given.url, (what, remedy) =>
+    refuse(`${label}: url ${what}. ${remedy}`, 'url'),
+  );
+  const { schema = said.schema } = given;
+  if (said.schema === undefined || (said.schema === schema && sqlName.parse(schema))) {
+    return { ...said, ...given, url: said.url };
+  }
+  const remedy = schema === said.schema ? sqlName.remedy : `one schema, there or as the option`;
+  throw refuse(`${label}: url has schema=${said.schema}. Give ${remedy}.`, 'schema', said.schema);
+}
+
 function readSqlite(label: string, options: object): StoreSettings {
   const given = readOptions(label, options, SQLITE, refuse);
-  const { database = 'sitq.sqlite' } = given;
+  const { database: name = 'sitq.sqlite' } = given;
+  const database = filePath(name, (why) => {
+    const message = `${label}: database is ${showValue(name)}, which ${why}. Give ${A_FILE}.`;
+    return refuse(message, 'database', name);
+  });
   return settings('sqlite', given, { type: 'better-sqlite3', database });
 }
 
@@ -218,7 +239,8 @@ function typeOfUrl(label: string, url: unknown): string | undefined {
   if (type) return type;
   // The URL itself may hold a password.
   throw refuse(
-    `${label}: url does not begin with postgres://, mysql:// or mariadb://. Give such a URL.`,
+    `${label}: url does not begin with postgres://, mysql:// or mariadb://. Give such a URL, or ` +
+      `an SQLite file as database.`,
     'url',
     scheme,
   );

@@ -17,7 +17,10 @@ interface CommonStoreOptions {
  */
 export interface SqliteStoreOptions extends CommonStoreOptions {
   type?: 'sqlite';
-  /** SQLite file, created with mode 0600, or `':memory:'`. @default 'sitq.sqlite' */
+  /**
+   * SQLite file, created with mode 0600, or `':memory:'`. A path, from the working directory or, with
+   * `~/`, from the home directory; `file:` and `sqlite:` may stand before it. @default 'sitq.sqlite'
+   */
   database?: string;
   /**
    * `full`: what is acknowledged survives a power cut. `relaxed`: it survives the death of the

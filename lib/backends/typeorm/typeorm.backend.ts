@@ -15,6 +15,7 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../core/capabilities/leasing-backend.js';
+import type { LocatedBackend } from '../../core/capabilities/located-backend.js';
 import type { PeekingBackend } from '../../core/capabilities/peeking-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
 import type {
@@ -88,6 +89,7 @@ export class TypeOrmBackend
     CountingBackend,
     JournalingBackend,
     LeasingBackend,
+    LocatedBackend,
     PeekingBackend,
     PruningBackend,
     ThreadBeatingBackend,
