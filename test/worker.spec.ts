@@ -428,6 +428,32 @@ describe('Snooze', () => {
   });
 });
 
+describe('an instance of a class', () => {
+  class Customer {
+    readonly name = 'Ann';
+  }
+
+  test('as a result fails the task once, names the class, and says that the work is done', async () => {
+    let runs = 0;
+    const { work, queue } = await appWith(() => ({ paidBy: [((runs += 1), new Customer())] }));
+    const result = await queue.getResult((await work.do()).id);
+    expect(result).toMatchObject({ status: 'failed', errorCode: 'SITQ_SERIALIZATION' });
+    expect(result.error).toMatch(
+      /^result\.paidBy\[0\] cannot be kept: it is an instance of Customer,/,
+    );
+    expect(result.error).toMatch(/toJSON\(\).* id .*done its work, which is not done again\.$/);
+    expect(runs).toBe(1);
+  });
+
+  test('as an argument is refused, and its class is named', async () => {
+    const { work, queue } = await appWith(() => undefined);
+    await expect(work.do({ customer: new Customer() })).rejects.toThrow(
+      /^args\[0\]\.customer cannot be kept: it is an instance of Customer/,
+    );
+    expect((await queue.counts()).queued).toBe(0);
+  });
+});
+
 describe('an error with others behind it', () => {
   const failing = (error: unknown) =>
     appWith(

@@ -2,6 +2,7 @@ import { DevalueError, parse, stringify } from 'devalue';
 import { SerializationError } from '../errors/serialization.error.js';
 import { isDeeperThan } from './nesting.js';
 import { isPlainJson } from './plain-json.js';
+import { readField } from './read-field.js';
 import type { Serializer } from './serializer.js';
 import { textOf } from './text-of.js';
 
@@ -94,11 +95,28 @@ function nameOf(view: ArrayBufferView): string {
 function refusal(error: unknown): SerializationError {
   if (error instanceof DevalueError) {
     // Not as the cause: it has all of the value in it, and errors are logged whole.
-    return new SerializationError(error.message, { path: error.path });
+    return new SerializationError(whyRefused(error), { path: error.path });
   }
   if (error instanceof SerializationError) return error;
   if (error instanceof RangeError && /call stack/.test(error.message)) return tooDeep();
   return new SerializationError(`The value cannot be read: ${textOf(error)}`, { cause: error });
+}
+
+function whyRefused({ message, value }: DevalueError): string {
+  const name = classNameOf(value);
+  if (name === undefined) return message;
+  return (
+    `it is an instance of ${name}, of which only the data could be kept, not the class. Give plain ` +
+    `data ({ ...value }, or what its toJSON() returns)`
+  );
+}
+
+/** Of an instance of somebody's class. */
+function classNameOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const constructor: unknown = readField(Object.getPrototypeOf(value) ?? {}, 'constructor');
+  if (typeof constructor !== 'function' || constructor === Object) return undefined;
+  return constructor.name === '' ? 'a class without a name' : constructor.name;
 }
 
 function tooDeep(): SerializationError {

@@ -6,7 +6,6 @@ import { DefaultSerializer } from '../core/default-serializer.js';
 import { PayloadCodec } from '../core/payload-codec.js';
 import { HandlerRegistry } from '../core/registry.js';
 import { TaskContext } from '../core/task-context.js';
-import { SerializationError } from '../errors/serialization.error.js';
 import type { SitqOptions } from '../interfaces/sitq-options.interface.js';
 import { SITQ_OPTIONS } from '../sitq.constants.js';
 import {
@@ -18,6 +17,7 @@ import {
 } from '../worker/isolation/crossing.js';
 import { packError, unpackError } from '../worker/isolation/crossing-error.js';
 import { lastValueOf } from '../worker/observable-result.js';
+import { unkeptResult } from '../worker/unkept-result.js';
 import { RunTransactions } from '../worker/run-transactions.js';
 import { TaskRun } from '../worker/task-run.js';
 import { GatheredReports } from './gathered-reports.js';
@@ -91,9 +91,7 @@ export class IsolatedApp {
       const text = value === undefined ? null : this.codec.encode('result', value);
       return { text, error: undefined };
     } catch (error) {
-      // Another run would not change the value.
-      const isFinal = error instanceof SerializationError;
-      return { text: null, error: packError(error, isFinal ? 'DoNotRetryError' : undefined) };
+      return { text: null, error: packError(unkeptResult(error), 'DoNotRetryError') };
     }
   }
 

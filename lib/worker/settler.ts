@@ -11,6 +11,7 @@ import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import type { OutageLog } from './outage-log.js';
+import { unkeptResult } from './unkept-result.js';
 
 const LONGEST_PAUSE = 5_000;
 /** What no later try would change. */
@@ -40,7 +41,7 @@ export class Settler {
       const text = value === undefined ? null : this.codec.encode('result', value);
       return { kind, value, text };
     } catch (error) {
-      return { kind: 'failed', error };
+      return { kind: 'failed', error: unkeptResult(error) };
     }
   }
 
