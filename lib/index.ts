@@ -41,7 +41,7 @@ export type {
   FixedBackoff,
 } from './core/retry-policy.js';
 export type { Outcome } from './core/outcome.js';
-export type { Plugin, TaskDraft } from './core/plugin.js';
+export type { Plugin, SettleCause, TaskDraft } from './core/plugin.js';
 export type { Transactions } from './transactions/transactions-option.js';
 export type { Retention } from './retention/retention-options.js';
 export type { Serializer } from './core/serializer.js';

@@ -108,6 +108,19 @@ describe('an isolated handler', () => {
     expect(await queue.getTask(task.id)).toMatchObject({ attempt: 2 });
   });
 
+  test('is not said to be ready while all threads are taken', async () => {
+    const runs = [await enqueue('endless'), await enqueue('endless')];
+    for (const { id } of runs) {
+      await until(async () => (await queue.getTask(id))?.status === 'running');
+    }
+    const third = await enqueue('endless');
+    const why = await queue.explain(third.id);
+    expect(why).toMatchObject({ state: 'waiting', reason: 'handler-limit', workers: [{}] });
+    expect(why.text).toContain('worker.isolation.threads');
+    for (const { id } of [third, ...runs]) await queue.cancel(id);
+    for (const { id } of runs) await queue.getResult(id, SOON);
+  });
+
   test('may snooze, enqueue, and is told what cannot be kept', async () => {
     const [snoozed, putOff, enqueuing, unkeepable] = await Promise.all([
       enqueue('snooze'),
@@ -123,6 +136,7 @@ describe('an isolated handler', () => {
       status: 'failed',
       errorName: 'SerializationError',
       errorCode: 'SITQ_SERIALIZATION',
+      error: expect.stringContaining('The handler has done its work, which is not done again.'),
     });
     expect(await queue.getTask(unkeepable.id)).toMatchObject({ attempt: 1 });
   });

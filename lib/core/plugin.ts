@@ -17,6 +17,14 @@ export interface TaskDraft {
 }
 
 /**
+ * What brought an outcome about: a `run` of the handler, a `cancel` while the task waited, or the
+ * `rescue` of a task whose worker was lost and which is not run again.
+ *
+ * @publicApi
+ */
+export type SettleCause = 'run' | 'cancel' | 'rescue';
+
+/**
  * A feature around the queue. Every part is optional; `forRoot({ plugins })` takes them in order.
  *
  * @publicApi
@@ -31,8 +39,13 @@ export interface Plugin {
   /** Around the handler, the first plugin outermost. What it throws counts as the handler's error. */
   aroundRun?(task: Task, next: () => Promise<unknown>): Promise<unknown>;
 
-  /** After the outcome is stored. It cannot undo it: errors are logged and dropped. */
-  afterSettle?(task: Task, outcome: Outcome): void | Promise<void>;
+  /**
+   * After an outcome is stored, whoever caused it, in the process that did: a worker whose run it
+   * is, the one that found another's worker lost, or a queue that cancelled what waited. It cannot
+   * undo it: errors are logged and dropped. Each end is told at most once: a process that dies
+   * between the two tells nobody.
+   */
+  afterSettle?(task: Task, outcome: Outcome, cause: SettleCause): void | Promise<void>;
 
   /** On each poll interval of a running worker. Errors are logged and dropped. */
   tick?(now: Date): void | Promise<void>;

@@ -58,9 +58,10 @@ function waitingText(task: StoredTask, situation: WaitingSituation): string {
       );
     case 'handler-limit':
       return (
-        `${task.name} runs as often at once as its own concurrency allows on ` +
-        `${shownAll(situation.workers)}; wait, raise the concurrency of its @Task() or start ` +
-        `another process.`
+        `${task.name} runs as often at once as its own concurrency, or the threads of isolated ` +
+        `handlers, allow on ` +
+        `${shownAll(situation.workers)}; wait, raise the concurrency of its @Task() or, with ` +
+        `isolate: true, worker.isolation.threads, or start another process.`
       );
     case 'behind':
       return (

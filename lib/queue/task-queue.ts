@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { AfterSettle } from '../core/after-settle.js';
 import type { Backend } from '../core/backend.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import { clockOf } from '../core/capabilities/clocked-backend.js';
@@ -80,6 +81,7 @@ export class TaskQueue {
   private readonly results: ResultWaiter;
   private readonly transactions: TaskTransactions;
   private readonly names: NameWatch;
+  private readonly afterSettle: AfterSettle;
 
   constructor(private readonly parts: TaskQueueParts) {
     const { backend, serializer = new DefaultSerializer() } = parts;
@@ -90,6 +92,8 @@ export class TaskQueue {
     this.targets = new TaskTargets(registry);
     this.names = new NameWatch(backend, registry, parts.logger);
     this.drafter = new TaskDrafter(this.codec, clock, parts.plugins ?? []);
+    const { logger, plugins = [] } = parts;
+    this.afterSettle = new AfterSettle(backend, this.codec, plugins, logger);
     this.store = new TaskStore(backend, this.codec);
     this.results = new ResultWaiter(backend);
     this.transactions = new TaskTransactions(backend, parts);
@@ -287,6 +291,7 @@ export class TaskQueue {
       'cancel tasks',
     );
     requireId(taskId);
+    if (await this.endsWaiting(taskId)) return 'cancelled';
     const status = await backend.cancelTask(taskId);
     if (!status) throw new TaskNotFoundError(taskId);
     return status;
@@ -336,6 +341,22 @@ export class TaskQueue {
   close(): void {
     this.names.close();
     this.results.close(new QueueClosedError('wait for a result'));
+  }
+
+  /**
+   * Cancels a task that waits and tells the plugins, where some want to know: only a change that is
+   * refused for any other task tells whether this call has ended it.
+   */
+  private async endsWaiting(taskId: string): Promise<boolean> {
+    if (this.afterSettle.isIdle) return false;
+    try {
+      await this.backend.updateTaskStatus(taskId, 'cancelled');
+    } catch (error) {
+      if (error instanceof ValidationError || error instanceof TaskNotFoundError) return false;
+      throw error;
+    }
+    await this.afterSettle.tellOf(taskId, 'cancel');
+    return true;
   }
 
   private managerFor({ manager }: Pick<EnqueuePlan, 'manager'>): EntityManager | undefined {

@@ -26,6 +26,8 @@ export interface LeaseKeeperParts {
   readonly outages: OutageLog;
   /** What a beat tells beside the lease. */
   readonly load: () => Promise<Omit<WorkerBeat, 'lease'>>;
+  /** A task of a lost worker is not run again. */
+  readonly onEnded: (taskId: string) => void;
   readonly onRenewed: () => void;
   /** The registration ran out: the tasks in flight are no longer this worker's. */
   readonly onLost: () => void;
@@ -163,6 +165,7 @@ export class LeaseKeeper {
           `Task ${task.name} ${task.id} lost its worker ${task.workerId} in attempt ` +
             `${task.attempt}; it is ${task.status} now.`,
         );
+        if (task.status !== 'queued') this.parts.onEnded(task.id);
       }
       this.sweepFailed = false;
       outages.worked(SWEEP);

@@ -1,4 +1,5 @@
 import { isObservable, type Observable } from 'rxjs';
+import type { AfterSettle } from '../core/after-settle.js';
 import type { Clock } from '../core/clock.js';
 import type { SitqLogger } from '../core/logger.js';
 import { decideOutcome, type Outcome, type RunEnd, type RunFacts } from '../core/outcome.js';
@@ -26,6 +27,7 @@ export interface TaskRunnerParts {
   readonly codec: PayloadCodec;
   readonly context: TaskContext;
   readonly plugins: readonly Plugin[];
+  readonly afterSettle: AfterSettle;
   readonly reporter: Reporter;
   readonly logger: SitqLogger;
   readonly clock: Clock;
@@ -42,11 +44,9 @@ export interface TaskRunnerParts {
  */
 export class TaskRunner {
   private readonly around: readonly Plugin[];
-  private readonly after: readonly Plugin[];
 
   constructor(private readonly parts: TaskRunnerParts) {
     this.around = parts.plugins.filter((plugin) => plugin.aroundRun).toReversed();
-    this.after = parts.plugins.filter((plugin) => plugin.afterSettle);
   }
 
   /**
@@ -88,7 +88,7 @@ export class TaskRunner {
       const outcome = await (isJoined ? this.settleJoined(run, end) : this.settle(run, end));
       if (outcome) {
         if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
-        if (this.after.length > 0) await this.tell(run, outcome);
+        await this.tell(run, outcome);
       }
     } catch {
       this.parts.observer.refused(run);
@@ -219,15 +219,19 @@ export class TaskRunner {
     }
   }
 
-  /** Plugins hear of an outcome that is stored; none can undo it any more. */
-  private async tell(run: TaskRun, outcome: StorableOutcome): Promise<void> {
-    for (const plugin of this.after) {
-      try {
-        await run.within(() => plugin.afterSettle?.(run.task, outcome));
-      } catch (error) {
-        this.parts.logger.warn(`Plugin ${plugin.name} failed in afterSettle: ${textOf(error)}`);
-      }
-    }
+  private async tell(run: TaskRun, stored: StorableOutcome): Promise<void> {
+    const { afterSettle } = this.parts;
+    if (afterSettle.isIdle) return;
+    const { id, lease } = run.reserved;
+    const isOver = ['completed', 'failed', 'cancelled'].includes(stored.kind);
+    const isCancelled = !isOver && (await afterSettle.wasCancelled(id, lease));
+    const outcome = isCancelled ? ({ kind: 'cancelled' } as const) : stored;
+    await afterSettle.tell(
+      () => run.task,
+      outcome,
+      'run',
+      (work) => run.within(work),
+    );
   }
 
   private observe(values: Observable<unknown>, run: TaskRun): Promise<unknown> {

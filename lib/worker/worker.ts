@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { AfterSettle } from '../core/after-settle.js';
 import { isCancellingBackend } from '../core/capabilities/cancelling-backend.js';
 import {
   isLeasingBackend,
@@ -79,6 +80,7 @@ export class Worker implements RunObserver {
   private readonly reporter: Reporter;
   private readonly settler: Settler;
   private readonly runParts: TaskRunParts;
+  private readonly afterSettle: AfterSettle;
   private readonly runner: TaskRunner;
   private readonly ticker: PluginTicker;
   private readonly loopLag = new LoopLag();
@@ -116,7 +118,9 @@ export class Worker implements RunObserver {
     };
     this.ticker = new PluginTicker(plugins, clock, logger, this.outages);
     this.settler = new Settler(backend, this.codec, logger, this.outages);
+    this.afterSettle = new AfterSettle(backend, this.codec, plugins, logger);
     this.runner = new TaskRunner({
+      afterSettle: this.afterSettle,
       clock,
       logger,
       plugins,
@@ -152,11 +156,12 @@ export class Worker implements RunObserver {
     this.state = 'running';
     const { backend, logger } = this.parts;
     const { concurrency, pollInterval, queues } = this.settings;
-    this.slots = new Slots(concurrency, await this.startHandlers());
+    const handlers = await this.startHandlers();
+    this.slots = new Slots(concurrency, handlers);
     if (this.isStopping()) return;
     if (isLeasingBackend(backend)) {
       this.loopLag.start();
-      this.leases = this.createLeaseKeeper(backend);
+      this.leases = this.createLeaseKeeper(backend, handlers);
     }
     await this.leases?.start();
     if (this.isStopping()) return;
@@ -276,10 +281,18 @@ export class Worker implements RunObserver {
         reserved,
         isKnown ? { kind: 'given-back' } : { kind: 'snoozed', eta },
       );
+      void this.tellIfCancelled(reserved);
     } catch (error) {
       this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${textOf(error)}`);
     }
     this.settled();
+  }
+
+  /** A cancel that came for it meanwhile is its end. */
+  private async tellIfCancelled({ id, lease }: ReservedTask): Promise<void> {
+    const { afterSettle } = this;
+    if (afterSettle.isIdle) return;
+    if (await afterSettle.wasCancelled(id, lease)) await afterSettle.tellOf(id, 'cancel');
   }
 
   private onChange({ kind }: BackendChange): void {
@@ -348,18 +361,19 @@ export class Worker implements RunObserver {
     });
   }
 
-  private createLeaseKeeper(backend: LeasingBackend): LeaseKeeper {
+  private createLeaseKeeper(backend: LeasingBackend, handlers: readonly Handler[]): LeaseKeeper {
     return new LeaseKeeper({
       backend,
       lease: this.settings.lease,
       logger: this.parts.logger,
       outages: this.outages,
-      registration: this.registration(),
+      registration: this.registration(handlers),
       load: async () => {
         const loopLag = await this.loopLag.take();
         const { inFlight, stuck } = this.slots;
         return { inFlight, stuck, lingering: this.slots.lingering(), loopLag };
       },
+      onEnded: (taskId) => void this.afterSettle.tellOf(taskId, 'rescue'),
       onRenewed: () => this.heartbeat?.noteRenewed(),
       onLost: () => {
         this.claimer?.letGo();
@@ -388,10 +402,11 @@ export class Worker implements RunObserver {
     );
   }
 
-  private registration(): WorkerRegistration {
+  /** @param handlers with what each can take: an isolated one no more than there are threads. */
+  private registration(handlers: readonly Handler[]): WorkerRegistration {
     const { host, pid, identity: processIdentity } = currentProcess();
     const { concurrency, queues = null } = this.settings;
-    const limited = this.parts.registry.all().filter((handler) => handler.concurrency < Infinity);
+    const limited = handlers.filter((handler) => handler.concurrency < Infinity);
     return {
       id: this.id,
       host,
