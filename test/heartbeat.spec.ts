@@ -124,4 +124,33 @@ describe.each(serverKinds())('the thread beside a blocked event loop (%s)', (kin
     expect(await task.result({ timeout: '50s' })).toMatchObject({ worker: 'busy', lease: 1 });
     expect(await busy.ask('stats')).toMatchObject({ refused: 0 });
   });
+
+  test('has the server wait for one lock at a time', async () => {
+    const queue = await scene.queue();
+    const [sql, other] = [await scene.connect(), await scene.connect()];
+    const busy = await scene.worker('busy', options).ready();
+    const gate = scene.path('gate');
+    const task = await queue.enqueue<Receipt>('ProcessTasks.block', [gate]);
+    await busy.handler('start', task.id);
+    const isPostgres = kind === 'postgres';
+    if (isPostgres) await sql.run('BEGIN', 'LOCK TABLE sitq_worker');
+    else await sql.run('LOCK TABLES sitq_worker WRITE');
+    await eventually(async () => busy.output.includes('its lease could not be extended'));
+    const waits = isPostgres
+      ? `SELECT count(*) AS count FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      : `SELECT count(*) AS count FROM information_schema.processlist
+         WHERE db = database() AND state LIKE 'Waiting for table%'`;
+    let most = 0;
+    const giveUpAt = Date.now() + 5 * LEASE;
+    while (Date.now() < giveUpAt) {
+      const [row] = await other.query<{ count: number }>(waits);
+      most = Math.max(most, Number(row!.count));
+    }
+    await sql.run(isPostgres ? 'COMMIT' : 'UNLOCK TABLES');
+    writeFileSync(gate, '');
+    await task.result({ timeout: '50s' });
+    // Beside that of the thread one of the worker itself, which it sent before it stood still.
+    expect(most).toBeLessThanOrEqual(2);
+  });
 });

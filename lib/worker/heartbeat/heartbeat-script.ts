@@ -23,6 +23,20 @@ interface Line {
   close(): unknown;
 }
 
+/** What `pg` keeps of a client. */
+interface PgSession {
+  readonly processID: number | null;
+  readonly secretKey: number;
+  readonly host: string;
+  readonly port: number;
+  readonly connection: {
+    readonly stream: { destroy(): void };
+    connect(port: number | string, host?: string): void;
+    cancel(processId: number, secretKey: number): void;
+    on(event: 'connect' | 'end' | 'error', listener: () => void): void;
+  };
+}
+
 /**
  * What the thread does. It is sent as text, so that it needs no file that a bundler could miss:
  * nothing outside of this function may be used in it, but types.
@@ -114,7 +128,10 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
       const client = new Client({ ...(beat.connection as object), ...limits });
       const own: Line = {
         extend: async () => (await client.query(beat.statement, values())).rowCount ?? 0,
-        close: () => client.end().catch(() => undefined),
+        close: () => {
+          cancel(client, new Client(beat.connection as object));
+          client.end().catch(() => undefined);
+        },
       };
       client.on('error', () => drop(own));
       await client.connect();
@@ -123,6 +140,10 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
     const mysql = load(beat.driver) as typeof Mysql;
     const options = { ...(beat.connection as object), connectTimeout: patience };
     const connection = await mysql.createConnection(options);
+    const wait = Math.floor(patience / 1000);
+    await connection.query(
+      `SET SESSION innodb_lock_wait_timeout = ${wait}, lock_wait_timeout = ${wait}`,
+    );
     const query = { sql: beat.statement, timeout: patience };
     const own: Line = {
       extend: async () => {
@@ -152,6 +173,20 @@ export function heartbeatScript(load: NodeJS.Require, data: HeartbeatData): void
         throw new Error(`the log of ${file} was removed`);
       }
     }
+  }
+
+  /** What is given up may wait for a lock on the server, which sees no closed connection then. */
+  function cancel(client: Pg.Client, other: Pg.Client): void {
+    const { processID, secretKey, host, port } = client as unknown as PgSession;
+    if (processID === null) return;
+    const { connection } = other as unknown as PgSession;
+    const end = () => connection.stream.destroy();
+    connection.on('connect', () => connection.cancel(processID, secretKey));
+    connection.on('end', end);
+    connection.on('error', end);
+    setTimeout(end, patience);
+    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
+    else connection.connect(port, host);
   }
 
   /** Past the console, which needs the event loop that stands still. */

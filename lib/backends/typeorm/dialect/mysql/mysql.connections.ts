@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2';
 import type { Socket } from 'node:net';
+import { GivenUpError, orGiveUp } from '../server/given-up.error.js';
 import type { Row } from '../server/rows.js';
 import { isRefusal } from './mysql.errors.js';
 import { OversizeError } from './oversize.error.js';
@@ -22,8 +23,10 @@ const OPTIONS = { rowsAsArray: true, namedPlaceholders: false, values: null } as
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   `SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1,
-     innodb_lock_wait_timeout = 5, wait_timeout = 60`,
+     innodb_lock_wait_timeout = 5, lock_wait_timeout = 5, wait_timeout = 60`,
 ];
+/** How long the server may take to end what was given up: longer than it waits for a lock, in ms. */
+const END_TIMEOUT = 6000;
 
 export interface Reply {
   readonly rows: Row[];
@@ -79,18 +82,28 @@ export class MysqlConnections {
 
   private async with<T>(work: (run: Run) => Promise<T>): Promise<T> {
     const connection = await this.connect();
-    let isSound = false;
     try {
       const result = await work((...statement) => this.send(connection, ...statement));
-      isSound = true;
+      connection.release();
       return result;
     } catch (error) {
-      isSound = isRefusal(error);
+      if (error instanceof GivenUpError) void this.giveUp(connection);
+      else leave(connection, isRefusal(error));
       throw error;
-    } finally {
-      if (isSound) connection.release();
-      else destroy(connection);
     }
+  }
+
+  /**
+   * Its place in the pool is free when the server has ended it, too: a new connection for each that
+   * waits for a lock would fill the server.
+   */
+  private async giveUp(connection: PoolConnection): Promise<void> {
+    const ended = this.send(connection, 'ROLLBACK', [], END_TIMEOUT);
+    const isSound = await ended.then(
+      () => true,
+      () => false,
+    );
+    leave(connection, isSound);
   }
 
   private async connect(): Promise<PoolConnection> {
@@ -129,24 +142,28 @@ export class MysqlConnections {
     values: readonly unknown[] = [],
     timeout = STATEMENT_TIMEOUT,
   ): Promise<Reply> {
-    return new Promise((resolve, reject) => {
+    const reply = new Promise<Reply>((resolve, reject) => {
       const sql = connection.format(text, values);
       if (3 * sql.length > this.packet && Buffer.byteLength(sql) > this.packet - MARGIN) {
         throw new OversizeError(this.packet);
       }
-      // That of the driver goes on when the connection is lost, and keeps the process alive.
-      const timer = setTimeout(() => reject(tooLate(timeout)), timeout).unref();
       connection.query<RowDataPacket[] | ResultSetHeader>(
         { ...OPTIONS, sql },
         (error: Error | null, result) => {
-          clearTimeout(timer);
           if (error) reject(error);
           else if (!Array.isArray(result)) resolve({ rows: [], count: result.affectedRows });
           else resolve({ rows: result as unknown as Row[], count: result.length });
         },
       );
     });
+    // The timer of the driver goes on when the connection is lost, and keeps the process alive.
+    return orGiveUp(timeout, reply);
   }
+}
+
+function leave(connection: PoolConnection, isSound: boolean): void {
+  if (isSound) connection.release();
+  else destroy(connection);
 }
 
 /** At once: `destroy` of the driver would wait for whoever does not answer. */
@@ -157,10 +174,6 @@ function destroy(connection: PoolConnection): void {
 
 function noneFree(): Error {
   return timedOut(`no connection of the pool became free within ${ACQUIRE_TIMEOUT} ms`);
-}
-
-function tooLate(timeout: number): Error {
-  return timedOut(`the server has not answered for ${timeout} ms`);
 }
 
 function timedOut(message: string): Error {

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { SitqLogger } from '../../../../core/logger.js';
 import { textOf } from '../../../../core/text-of.js';
 import { within } from '../../../../core/within.js';
+import type { PostgresConnections } from './postgres.connections.js';
 
 /** How often to see whether the connection still hears, in ms, and how long to wait for the echo. */
 const PING_INTERVAL = 10_000;
@@ -14,11 +15,13 @@ const HOPELESS_PAUSE = 60_000;
 /** How long to wait for the server's goodbye, in ms. */
 const GOODBYE = 500;
 
+/** Connections outside the pool. */
+export type ListenerConnections = Pick<PostgresConnections, 'beside' | 'ask' | 'drop'>;
+
 /** What a listener needs to know. */
 export interface ListenerParts {
   readonly channel: string;
-  /** Makes a connection of its own, outside the pool. */
-  readonly connect: () => Promise<Client>;
+  readonly connections: ListenerConnections;
   /** Notifies the channel on another connection. */
   readonly ping: (payload: string) => Promise<void>;
   /** What a ping of ours says, and nobody else's. */
@@ -53,19 +56,18 @@ export class Listener {
 
   /** Resolves when it listens, or has failed to for the first time. */
   async open(): Promise<void> {
-    const { channel, connect, onGap } = this.parts;
+    const { channel, connections, onGap } = this.parts;
     let client: Client | undefined;
     try {
-      client = await connect();
+      client = await connections.beside();
       this.follow(client);
-      const statement = { text: `LISTEN "${channel}"`, query_timeout: ECHO_TIMEOUT };
-      await client.query(statement);
+      await connections.ask(client, `LISTEN "${channel}"`, [], ECHO_TIMEOUT);
     } catch (error) {
-      if (client) destroy(client);
+      if (client) await connections.drop(client);
       await this.failed(textOf(error));
       return;
     }
-    if (this.closed) return destroy(client);
+    if (this.closed) return connections.drop(client);
     this.client = client;
     if (this.missed) onGap();
     this.missed = false;
@@ -82,15 +84,16 @@ export class Listener {
     destroy(client);
   }
 
-  /** The connection cannot be used any more. */
+  /** The connection cannot be used any more. The next one is made when it is gone. */
   lose(client: Client, reason?: string): void {
-    destroy(client);
     if (client !== this.client) return;
+    const dropped = this.parts.connections.drop(client);
     this.client = undefined;
     if (reason !== undefined) this.warn(reason);
     this.missed = true;
     const hopeless = reason !== undefined && !this.everHeard;
-    this.later(() => this.open(), hopeless ? HOPELESS_PAUSE : this.nextPause());
+    const pause = hopeless ? HOPELESS_PAUSE : this.nextPause();
+    this.later(() => dropped.then(() => this.open()), pause);
   }
 
   private follow(client: Client): void {

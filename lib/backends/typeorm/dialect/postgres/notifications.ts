@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Pool } from 'pg';
+import type { Client } from 'pg';
 import type { BackendChange } from '../../../../core/capabilities/waking-backend.js';
 import type { SitqLogger } from '../../../../core/logger.js';
 import { within } from '../../../../core/within.js';
 import type { Ring, Waker } from '../../waker.js';
-import { Listener } from './listener.js';
+import { Listener, type ListenerConnections } from './listener.js';
+import type { PostgresConnections } from './postgres.connections.js';
 
 /** Notifications of one process are at least so far apart, in ms: each costs the whole database. */
 const GAP = 5;
@@ -16,6 +17,7 @@ const LONGEST_PAUSE = 1000;
 const LAST_NEWS = 500;
 
 const PING = 'ping';
+const NOTIFY = 'SELECT pg_notify($1, $2)';
 
 /** One letter per kind of news. */
 const LETTERS: Readonly<Record<Ring, string>> = {
@@ -42,16 +44,14 @@ export class Notifications implements Waker {
   constructor(
     private readonly channel: string,
     isListening: boolean,
-    /** Makes a connection of its own, outside the pool. */
-    connect: () => Promise<Client>,
-    private readonly pool: () => Pool,
+    private readonly connections: Pick<PostgresConnections, 'run'> & ListenerConnections,
     logger: SitqLogger | undefined,
   ) {
     if (!isListening) return;
     this.listener = new Listener({
       channel,
-      connect,
-      ping: (payload) => this.notify(pool(), payload),
+      connections,
+      ping: (payload) => this.notify(undefined, payload),
       echo: `${this.sender}:${PING}`,
       onNotification: (payload) => this.hear(payload),
       onGap: () => this.onChange?.({ kind: 'elsewhere' }),
@@ -98,7 +98,7 @@ export class Notifications implements Waker {
   private async tell(payload: string): Promise<boolean> {
     const client = this.listener?.connection;
     try {
-      await this.notify(client ?? this.pool(), payload);
+      await this.notify(client, payload);
       return true;
     } catch {
       if (client) this.listener?.lose(client);
@@ -106,13 +106,11 @@ export class Notifications implements Waker {
     }
   }
 
-  private async notify(via: Client | Pool, payload: string): Promise<void> {
-    const statement = {
-      text: 'SELECT pg_notify($1, $2)',
-      values: [this.channel, payload],
-      query_timeout: TIMEOUT,
-    };
-    await via.query(statement);
+  /** On a connection of the pool where none is given. */
+  private async notify(client: Client | undefined, payload: string): Promise<void> {
+    const values = [this.channel, payload];
+    if (client) await this.connections.ask(client, NOTIFY, values, TIMEOUT);
+    else await this.connections.run(NOTIFY, values, { timeout: TIMEOUT });
   }
 
   private hear(payload: string): void {

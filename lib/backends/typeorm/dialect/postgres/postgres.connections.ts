@@ -1,14 +1,19 @@
-import type { Client, CustomTypesConfig, Pool, PoolClient, QueryArrayResult } from 'pg';
+import type { Client, ClientBase, CustomTypesConfig, Pool, PoolClient, QueryArrayResult } from 'pg';
+import type { Socket } from 'node:net';
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import type { StoreSettings } from '../../store-settings.js';
+import { GivenUpError, orGiveUp } from '../server/given-up.error.js';
 import { poolSizeOf } from '../server/pool-size.js';
 import type { Row } from '../server/rows.js';
 import { Sockets } from '../server/sockets.js';
+import { cancel } from './cancel.js';
 import { isPreparedElsewhere } from './postgres.errors.js';
 
 /** How long a statement may take before its connection counts as lost, in ms. */
 const STATEMENT_TIMEOUT = 15_000;
 const CONNECT_TIMEOUT = 5000;
+/** How long the server may take to end what was given up, in ms. */
+const END_TIMEOUT = 2000;
 /** When an idle connection begins to show that it is alive, in ms: some networks forget it. */
 const KEEP_ALIVE = 30_000;
 
@@ -78,28 +83,53 @@ export class PostgresConnections {
   }
 
   /** One statement, which is a transaction of its own. */
-  readonly run: Run = (...statement) => this.send(this.pool, ...statement);
+  readonly run: Run = (...statement) => this.with((run) => run(...statement));
 
   /** Commits, unless `keep` says no to what `work` has come to, or it fails. */
-  async transaction<T>(
+  transaction<T>(
     work: (run: Run) => Promise<T>,
     keep: (result: T) => boolean = () => true,
   ): Promise<T> {
-    const client = await this.pool.connect();
-    const onError = () => undefined; // the statement under way fails with it
-    client.on('error', onError);
-    const run: Run = (...statement) => this.send(client, ...statement);
-    try {
+    return this.with(async (run) => {
       await run('BEGIN');
       const result = await work(run);
       await run(keep(result) ? 'COMMIT' : 'ROLLBACK');
-      client.off('error', onError);
+      return result;
+    });
+  }
+
+  private async with<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    client.on('error', ignore); // the statement under way fails with it
+    try {
+      const result = await work((...statement) => this.send(client, ...statement));
+      client.off('error', ignore);
       client.release();
       return result;
     } catch (error) {
-      client.release(true);
+      if (error instanceof GivenUpError) void this.giveUp(client);
+      else client.release(true);
       throw error;
     }
+  }
+
+  /**
+   * Its place in the pool is free when the server has ended it, too: a new connection for each that
+   * waits for a lock would fill the server.
+   */
+  private async giveUp(client: PoolClient): Promise<void> {
+    await this.cancel(client);
+    const ended = this.send(client, 'ROLLBACK', [], { timeout: END_TIMEOUT });
+    const isSound = await ended.then(
+      () => true,
+      () => false,
+    );
+    client.off('error', ignore);
+    client.release(!isSound);
+  }
+
+  private cancel(client: ClientBase): Promise<void> {
+    return cancel(client, () => this.create(this.pool));
   }
 
   /**
@@ -114,14 +144,29 @@ export class PostgresConnections {
 
   /** A connection of its own with the options of the pool. */
   async beside(pool = this.pool): Promise<Client> {
+    const client = this.create(pool);
+    client.on('error', ignore); // whatever is under way fails with it
+    await client.connect();
+    return client;
+  }
+
+  /** A statement on a connection that {@link beside} has made. */
+  async ask(client: Client, text: string, values: unknown[], timeout: number): Promise<void> {
+    await orGiveUp(timeout, client.query(text, values));
+  }
+
+  /** Ends such a connection and what it does, without the goodbye that nobody may answer. */
+  async drop(client: Client): Promise<void> {
+    await this.cancel(client);
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+  }
+
+  private create(pool: Pool): Client {
     const { Client: Connection, options } = pool as unknown as {
       Client: new (options: unknown) => Client;
       options: unknown;
     };
-    const client = new Connection(options);
-    client.on('error', () => undefined); // whatever is under way fails with it
-    await client.connect();
-    return client;
+    return new Connection(options);
   }
 
   /** What a connection beside the pool is made with; sockets are only ours to make. */
@@ -132,7 +177,7 @@ export class PostgresConnections {
   }
 
   private send(
-    via: Pool | PoolClient,
+    client: PoolClient,
     text: string,
     values: readonly unknown[] = [],
     { name, timeout = STATEMENT_TIMEOUT }: How = {},
@@ -143,10 +188,13 @@ export class PostgresConnections {
       values: values as unknown[],
       rowMode: 'array' as const,
       types: TYPES,
-      query_timeout: timeout,
     };
-    return via.query<Row>(query);
+    return orGiveUp(timeout, client.query<Row>(query));
   }
+}
+
+function ignore(): void {
+  // Whoever uses the connection hears of it.
 }
 
 /** The pool under a DataSource. */

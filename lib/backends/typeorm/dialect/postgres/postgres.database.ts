@@ -84,14 +84,7 @@ export class PostgresDatabase implements ServerDatabase {
     const ask = async (text: string) => (await this.run(text)).rows[0]?.[0];
     this.joined = new PostgresJoinedWrites(this.schema.names, ask);
     const channel = `${settings.schema ?? ''}.${settings.tablePrefix}change`;
-    const connect = () => connections.beside();
-    this.waker = new Notifications(
-      channel,
-      settings.listen,
-      connect,
-      () => connections.pool,
-      logger,
-    );
+    this.waker = new Notifications(channel, settings.listen, connections, logger);
   }
 
   isConflict(error: unknown): boolean {
