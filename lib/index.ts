@@ -84,6 +84,7 @@ export type {
 export type { LocatedBackend } from './core/capabilities/located-backend.js';
 export type { PeekingBackend } from './core/capabilities/peeking-backend.js';
 export type { PruneLimits, PruningBackend } from './core/capabilities/pruning-backend.js';
+export type { ResultListingBackend } from './core/capabilities/result-listing-backend.js';
 export type {
   JoinedTransaction,
   StoredContent,

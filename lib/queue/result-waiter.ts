@@ -3,6 +3,8 @@ import { isWakingBackend, type BackendChange } from '../core/capabilities/waking
 import type { StoredResult } from '../core/result.js';
 import { BackendError } from '../errors/backend.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
+import { AbortWatch } from './abort-watch.js';
+import { ResultReader } from './result-reader.js';
 
 /** How often to look when nobody rings. */
 const POLL_INTERVAL = 1000;
@@ -22,8 +24,12 @@ export class ResultWaiter {
   private poll: NodeJS.Timeout | undefined;
   private checking = false;
   private checkAgain = false;
+  private readonly reader: ResultReader;
+  private readonly aborts = new AbortWatch();
 
-  constructor(private readonly backend: Backend) {}
+  constructor(private readonly backend: Backend) {
+    this.reader = new ResultReader(backend);
+  }
 
   /**
    * The final result, or null when `timeout` ms have passed.
@@ -40,19 +46,18 @@ export class ResultWaiter {
     if (result || timeout === 0) return result;
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const abort = () => waiter.fail(signal?.reason);
       const timer =
         timeout === undefined ? undefined : setTimeout(() => waiter.finish(null), timeout);
       const leave = () => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        ignore?.();
         this.remove(taskId, waiter);
       };
       const waiter: Waiter = {
         finish: (final) => (leave(), resolve(final)),
         fail: (error) => (leave(), reject(error as Error)),
       };
-      signal?.addEventListener('abort', abort);
+      const ignore = signal && this.aborts.on(signal, () => waiter.fail(signal.reason));
       this.add(taskId, waiter);
       void this.check([taskId]); // it may have ended between the look and now
     });
@@ -66,7 +71,7 @@ export class ResultWaiter {
   }
 
   private async look(taskId: string): Promise<StoredResult | null> {
-    const result = await this.backend.getResult(taskId);
+    const result = await this.reader.read(taskId);
     if (!result) throw new TaskNotFoundError(taskId);
     return result.status === 'pending' ? null : result;
   }
@@ -120,14 +125,16 @@ export class ResultWaiter {
   }
 
   private async check(taskIds: readonly string[]): Promise<void> {
-    for (const taskId of taskIds) {
-      try {
-        const result = await this.look(taskId);
-        if (result) this.tell(taskId, (waiter) => waiter.finish(result));
-      } catch (error) {
-        if (error instanceof BackendError && error.transient) continue; // the next poll looks again
-        this.tell(taskId, (waiter) => waiter.fail(error));
-      }
+    await Promise.all(taskIds.map((taskId) => this.checkOne(taskId)));
+  }
+
+  private async checkOne(taskId: string): Promise<void> {
+    try {
+      const result = await this.look(taskId);
+      if (result) this.tell(taskId, (waiter) => waiter.finish(result));
+    } catch (error) {
+      if (error instanceof BackendError && error.transient) return; // the next poll looks again
+      this.tell(taskId, (waiter) => waiter.fail(error));
     }
   }
 

@@ -6,6 +6,7 @@ import { isJournalingBackend } from '../core/capabilities/journaling-backend.js'
 import { isLeasingBackend } from '../core/capabilities/leasing-backend.js';
 import { isPeekingBackend } from '../core/capabilities/peeking-backend.js';
 import { isPruningBackend } from '../core/capabilities/pruning-backend.js';
+import { isResultListingBackend } from '../core/capabilities/result-listing-backend.js';
 import { isWakingBackend } from '../core/capabilities/waking-backend.js';
 import { isWorkerListingBackend } from '../core/capabilities/worker-listing-backend.js';
 import { bulkCases } from './cases/bulk.cases.js';
@@ -18,6 +19,7 @@ import { peekCases, peerPeekCases } from './cases/peek.cases.js';
 import { peerCancelCases, peerCases, peerLeaseCases, peerWakeCases } from './cases/peer.cases.js';
 import { pruneAndJournalCases, pruneCases } from './cases/prune.cases.js';
 import { reserveCases } from './cases/reserve.cases.js';
+import { resultListingCases } from './cases/result-listing.cases.js';
 import { resultCases } from './cases/result.cases.js';
 import { statusCases } from './cases/status.cases.js';
 import { wakeAndCancelCases, wakeCases } from './cases/wake.cases.js';
@@ -110,6 +112,7 @@ const SUITE: readonly Group[] = [
   ['PeekingBackend', isPeekingBackend, peekCases],
   ['PruningBackend', isPruningBackend, pruneCases],
   ['PruningBackend', both(isPruningBackend, isJournalingBackend), pruneAndJournalCases],
+  ['ResultListingBackend', isResultListingBackend, resultListingCases],
   ['WakingBackend', isWakingBackend, wakeCases],
   ['WakingBackend', both(isWakingBackend, isCancellingBackend), wakeAndCancelCases],
   ['WorkerListingBackend', both(isLeasingBackend, isWorkerListingBackend), workerListingCases],

@@ -18,6 +18,7 @@ import type {
 import type { LocatedBackend } from '../../core/capabilities/located-backend.js';
 import type { PeekingBackend } from '../../core/capabilities/peeking-backend.js';
 import type { PruneLimits, PruningBackend } from '../../core/capabilities/pruning-backend.js';
+import type { ResultListingBackend } from '../../core/capabilities/result-listing-backend.js';
 import type {
   ThreadBeat,
   ThreadBeatingBackend,
@@ -92,6 +93,7 @@ export class TypeOrmBackend
     LocatedBackend,
     PeekingBackend,
     PruningBackend,
+    ResultListingBackend,
     ThreadBeatingBackend,
     TransactionalBackend,
     WakingBackend,
@@ -182,7 +184,11 @@ export class TypeOrmBackend
   }
 
   async getResult(taskId: string): Promise<StoredResult | null> {
-    return this.read('get a result', () => this.dialect.findResult(taskId));
+    return (await this.getResults([taskId]))[0] ?? null;
+  }
+
+  async getResults(taskIds: readonly string[]): Promise<StoredResult[]> {
+    return this.read('get results', () => this.dialect.findResults(taskIds));
   }
 
   cancelTask(taskId: string): Promise<TaskStatus | null> {

@@ -78,7 +78,8 @@ export interface Dialect {
   joinedEnd(taskId: string, lease: number): void;
 
   findTask(taskId: string): Promise<StoredTask | null>;
-  findResult(taskId: string): Promise<StoredResult | null>;
+  /** Of those that exist, in any order. */
+  findResults(taskIds: readonly string[]): Promise<StoredResult[]>;
   findLog(taskId: string): Promise<LogLine[] | null>;
   findCancelRequests(workerId: string): Promise<string[]>;
   /** Past or ahead: the worker that asks may have looked for tasks a moment before. */

@@ -86,9 +86,10 @@ export class MysqlReads implements ServerReads {
     return rows[0] ? toStoredTask(rows[0]) : null;
   }
 
-  async findResult(taskId: string): Promise<StoredResult | null> {
-    const { rows } = await this.run(this.sql.result, [taskId]);
-    return rows[0] ? toResult(taskId, rows[0]) : null;
+  findResults(taskIds: readonly string[]): Promise<StoredResult[]> {
+    return this.rowsOfEach(taskIds, this.sql.results, ([id, ...row]) =>
+      toResult(id as string, row),
+    );
   }
 
   async findLog(taskId: string): Promise<LogLine[] | null> {

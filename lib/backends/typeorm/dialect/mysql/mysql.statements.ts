@@ -160,7 +160,7 @@ export function mysqlStatements(names: TableNames) {
 
     task: `SELECT ${TASK}, status, worker_id, cancel_requested_at, started_at, finished_at,
         (SELECT value FROM {progress} WHERE task_seq = seq) FROM ${byId} WHERE id = ?`,
-    result: `SELECT status, result, error, created_at, finished_at FROM ${byId} WHERE id = ?`,
+    results: `SELECT id, status, result, error, created_at, finished_at FROM ${byId} WHERE id IN (?)`,
     log: `SELECT l.at, l.attempt, l.line FROM {task} t ${index('task_id')}
       LEFT JOIN {log} l ${index('log_task')} ON l.task_seq = t.seq WHERE t.id = ? ORDER BY l.seq`,
     cancelRequests: `SELECT id FROM ${byId}

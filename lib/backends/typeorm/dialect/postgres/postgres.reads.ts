@@ -77,9 +77,9 @@ export class PostgresReads implements ServerReads {
     return row ? toStoredTask(row) : null;
   }
 
-  async findResult(taskId: string): Promise<StoredResult | null> {
-    const [row] = await this.look(this.sql.result, taskId);
-    return row ? toResult(taskId, row) : null;
+  async findResults(taskIds: readonly string[]): Promise<StoredResult[]> {
+    const rows = await this.look(this.sql.results, taskIds);
+    return rows.map(([id, ...row]) => toResult(id as string, row));
   }
 
   async findLog(taskId: string): Promise<LogLine[] | null> {
@@ -103,7 +103,7 @@ export class PostgresReads implements ServerReads {
     );
   }
 
-  private async look(text: string, taskId: string) {
-    return (await this.run(text, [taskId], { timeout: SHORT_TIMEOUT })).rows;
+  private async look(text: string, what: string | readonly string[]) {
+    return (await this.run(text, [what], { timeout: SHORT_TIMEOUT })).rows;
   }
 }

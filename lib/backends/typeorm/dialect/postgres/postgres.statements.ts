@@ -251,7 +251,8 @@ export function postgresStatements(names: TableNames) {
     task: `SELECT ${RESERVED}, t.status, t.worker_id, t.cancel_requested_at, t.started_at, t.finished_at,
         (SELECT p.value FROM {progress} p WHERE p.task_seq = t.seq)
       FROM {task} t WHERE t.id = $1`,
-    result: `SELECT status, result, error, created_at, finished_at FROM {task} WHERE id = $1`,
+    results: `SELECT id, status, result, error, created_at, finished_at FROM {task}
+       WHERE id = ANY($1::text[])`,
     log: `SELECT l.at, l.attempt, l.line FROM {task} t LEFT JOIN {log} l ON l.task_seq = t.seq
       WHERE t.id = $1 ORDER BY l.seq`,
     /** By id: the index of running tasks may be full of dead rows. */

@@ -34,7 +34,7 @@ export interface ServerReads {
   findOrphan(): Promise<{ found: boolean; took: number }>;
 
   findTask(taskId: string): Promise<StoredTask | null>;
-  findResult(taskId: string): Promise<StoredResult | null>;
+  findResults(taskIds: readonly string[]): Promise<StoredResult[]>;
   findLog(taskId: string): Promise<LogLine[] | null>;
   /** Which of these tasks, that run on this worker, somebody wants cancelled. */
   findCancelRequests(workerId: string, ids: readonly string[]): Promise<string[]>;

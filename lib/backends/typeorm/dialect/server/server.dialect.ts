@@ -119,8 +119,8 @@ export class ServerDialect implements Dialect {
     return this.read(() => this.database.reads.findTask(taskId));
   }
 
-  findResult(taskId: string): Promise<StoredResult | null> {
-    return this.read(() => this.database.reads.findResult(taskId));
+  findResults(taskIds: readonly string[]): Promise<StoredResult[]> {
+    return this.read(() => this.database.reads.findResults(taskIds));
   }
 
   findLog(taskId: string): Promise<LogLine[] | null> {

@@ -245,9 +245,9 @@ export class SqliteDialect implements Dialect {
     return (this.statements.task.get(taskId) as StoredTask | undefined) ?? null;
   }
 
-  async findResult(taskId: string): Promise<StoredResult | null> {
-    const row = this.statements.result.get(taskId);
-    return row ? storedResult(taskId, row) : null;
+  async findResults(taskIds: readonly string[]): Promise<StoredResult[]> {
+    const rows = this.statements.results.all(JSON.stringify(taskIds));
+    return rows.map(({ id, ...row }) => storedResult(id, row));
   }
 
   async findLog(taskId: string): Promise<LogLine[] | null> {

@@ -217,9 +217,9 @@ export function prepareStatements(db: Database, names: TableNames) {
          (SELECT value FROM {progress} WHERE task_seq = seq) AS progress
        FROM {task} WHERE id = ?`,
     ),
-    result: sql<[string], ResultRow>(
-      `SELECT status, result, error, created_at AS createdAt, finished_at AS finishedAt
-       FROM {task} WHERE id = ?`,
+    results: sql<[string], ResultRow & { id: string }>(
+      `SELECT id, status, result, error, created_at AS createdAt, finished_at AS finishedAt
+       FROM {task} WHERE id IN ${LISTED}`,
     ),
     log: sql<[string]>(
       `SELECT at, attempt, line FROM {log}
