@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OwnServer } from './app/databases/own-server.js';
 import { startPostgres } from './app/databases/postgres-server.js';
 import type { Sql } from './app/databases/sql.js';
+import { Census } from './app/census.js';
 import { eventually } from './app/eventually.js';
 import { startApp, type TestApp } from './app/start-app.js';
 import { stores, type Store } from './app/stores.js';
@@ -40,39 +41,6 @@ const NO_STANDBY: Trouble = async (sql) => {
   return () => sql.run('ALTER SYSTEM RESET synchronous_standby_names', reload);
 };
 
-const COUNT = {
-  postgres: `SELECT count(*) AS count FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'sitq'`,
-  // Two of them are the test's own.
-  mysql: `SELECT count(*) - 2 AS count FROM information_schema.processlist WHERE db = database()`,
-};
-
-/** How many connections the application has at once, at most. */
-class Census {
-  private most = 0;
-  private readonly over = new AbortController();
-  private readonly counting: Promise<void>;
-
-  constructor(private readonly sql: Sql) {
-    this.counting = this.count();
-  }
-
-  async stop(): Promise<number> {
-    this.over.abort();
-    await this.counting;
-    return this.most;
-  }
-
-  private async count(): Promise<void> {
-    const statement = COUNT[this.sql.kind === 'postgres' ? 'postgres' : 'mysql'];
-    while (!this.over.signal.aborted) {
-      const [row] = await this.sql.query<{ count: number }>(statement);
-      this.most = Math.max(this.most, Number(row!.count));
-      await sleep(50);
-    }
-  }
-}
-
 interface Observed {
   readonly most: number;
   readonly enqueued: number;
@@ -89,7 +57,7 @@ async function observe(store: Store, trouble: Trouble): Promise<Observed> {
   } as Parameters<typeof startApp>[1]);
   const [counting, troubling] = await Promise.all([store.sql(), store.sql()]);
   await (await app.queue.for(Mails).send('first')).result({ timeout: PATIENCE });
-  const census = new Census(counting);
+  const census = new Census(counting, 2);
   const end = await trouble(troubling);
   const sent = await sendFor(app, TROUBLE);
   await end();

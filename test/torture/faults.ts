@@ -9,6 +9,7 @@ import { foreignReader } from './faults/foreign-reader.js';
 import { fuzz } from './faults/fuzz.js';
 import { ioErrors } from './faults/io-errors.js';
 import { lockHolder } from './faults/lock-holder.js';
+import { lockedTable } from './faults/locked-table.js';
 import { network } from './faults/network.js';
 import { oldSnapshot } from './faults/old-snapshot.js';
 import { pause } from './faults/pause.js';
@@ -42,6 +43,7 @@ export const FAULTS: readonly Fault[] = [
   deadlocks,
   lockHolder,
   foreignReader,
+  lockedTable,
   deaf,
   wal,
   powerCut,
