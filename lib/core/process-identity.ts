@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { hasMark } from './process-mark.js';
 
 /** Where a process runs, and what tells it from every other one there. */
 export interface ProcessIdentity {
@@ -18,15 +19,31 @@ export function currentProcess(): ProcessIdentity {
 }
 
 /**
- * Whether a process is certainly gone, so that its tasks need not wait for the lease to run out.
- * Only a process of the same boot and the same pid namespace can be judged; every doubt is a no.
+ * Whether the process of a worker is certainly gone, so that its tasks need not wait for the lease
+ * to run out. Only a process of the same boot and the same pid namespace can be judged, and only
+ * one that has left its mark on this machine: machines that were cloned while they ran share both
+ * boot and namespace, and neither has the processes of the other. Every doubt is a no.
  */
-export function isProcessGone(other: ProcessIdentity): boolean {
+export function isProcessGone(worker: ProcessIdentity & { readonly id: string }): boolean {
+  const birth = birthInOurSpace(worker);
+  if (birth === undefined || birth === birthOfIdentity(worker)) return false;
+  return (birth !== null || !isAnswering(worker.pid)) && hasMark(worker.id);
+}
+
+/** Whether a process certainly runs, however late its heartbeat is. */
+export function isProcessAlive(other: ProcessIdentity): boolean {
+  const birth = birthInOurSpace(other);
+  return birth !== undefined && birth !== null && birth === birthOfIdentity(other);
+}
+
+/** As {@link birthOf}; undefined of a process of another boot or another pid namespace. */
+function birthInOurSpace({ pid, identity }: ProcessIdentity): string | null | undefined {
   const space = pidSpace();
-  if (space === null || !other.identity?.startsWith(`${space}/`)) return false;
-  const birth = birthOf(other.pid);
-  if (birth !== null) return `${space}/${birth}` !== other.identity;
-  return !isAnswering(other.pid);
+  return space !== null && identity?.startsWith(`${space}/`) ? birthOf(pid) : undefined;
+}
+
+function birthOfIdentity({ identity }: ProcessIdentity): string | undefined {
+  return identity?.slice(identity.lastIndexOf('/') + 1);
 }
 
 /** Whether a signal could be sent, or is merely forbidden: then /proc may be hidden from us. */

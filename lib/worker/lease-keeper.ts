@@ -4,6 +4,7 @@ import type {
   WorkerRegistration,
 } from '../core/capabilities/leasing-backend.js';
 import type { SitqLogger } from '../core/logger.js';
+import { leaveMark, removeMark } from '../core/process-mark.js';
 import type { OutageLog } from './outage-log.js';
 
 /** Signs of life per lease. */
@@ -52,9 +53,10 @@ export class LeaseKeeper {
   constructor(private readonly parts: LeaseKeeperParts) {}
 
   async start(): Promise<void> {
+    leaveMark(this.parts.registration.id);
     await this.register();
     this.renewedAt = performance.now();
-    if (this.stopped) return this.parts.backend.retireWorker(this.parts.registration.id);
+    if (this.stopped) return this.retire();
     await this.sweep();
     this.scheduleBeat();
     this.scheduleSweep();
@@ -79,7 +81,13 @@ export class LeaseKeeper {
     clearTimeout(this.beatTimer);
     clearTimeout(this.sweepTimer);
     await (this.following ?? this.beating);
-    await this.parts.backend.retireWorker(this.parts.registration.id);
+    await this.retire();
+  }
+
+  private async retire(): Promise<void> {
+    const { backend, registration } = this.parts;
+    await backend.retireWorker(registration.id);
+    removeMark(registration.id);
   }
 
   /** The next regular beat, whichever beat was the last one. */

@@ -92,7 +92,7 @@ export class ReplacedFile {
   /** On a file that machines share, locks may not work across them. */
   private refuseWorkers(lock: Database): void {
     for (const { id, host, pid, identity, expiresAt } of this.livingWorkers(lock)) {
-      if (isProcessGone({ host, pid, identity })) continue;
+      if (isProcessGone({ id, host, pid, identity })) continue;
       throw this.inUse(
         `worker ${id} (${host}, pid ${pid}) may be alive until ${new Date(expiresAt).toISOString()}. ` +
           `Stop it, or try again then.`,
