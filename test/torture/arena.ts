@@ -29,6 +29,8 @@ export interface Load {
   readonly worker?: WorkerOptions;
   /** How the processes reach the store, where that is not the direct way. */
   readonly through?: Store['options'];
+  /** More environment of the producers. */
+  readonly producerEnv?: Readonly<Record<string, string>>;
   /** What else a worker of this name is started with. */
   readonly more?: (name: string) => Partial<WorkerConfig>;
 }
@@ -164,7 +166,10 @@ export class Arena {
   /** Starts it, or starts it again: then it first repeats what it was never told the end of. */
   async startProducer(name: string): Promise<{ repeated: number; stored: number }> {
     const { scene, load } = this.stage;
-    const producer = scene.producer(name, this.plan.seed + this.done, load.through);
+    const producer = scene.producer(name, this.plan.seed + this.done, {
+      store: load.through,
+      env: load.producerEnv,
+    });
     this.children.push(producer);
     this.producers.set(name, producer);
     await producer.ready();

@@ -25,6 +25,7 @@ import { serverPowerCut } from './faults/server-power-cut.js';
 import { sessions } from './faults/sessions.js';
 import { shutdown } from './faults/shutdown.js';
 import { starvation } from './faults/starvation.js';
+import { suspend } from './faults/suspend.js';
 import { wal } from './faults/wal.js';
 import { workerDeath } from './faults/worker-death.js';
 
@@ -53,6 +54,7 @@ export const FAULTS: readonly Fault[] = [
   ioErrors,
   readOnly,
   clock,
+  suspend,
   release,
   boots,
   oldSnapshot,

@@ -42,11 +42,22 @@ exit $code
 export class GuardedProcess {
   static async start(
     command: readonly string[],
-    { user, log, signal }: { user: ServerUser; log: string; signal: 'QUIT' | 'KILL' },
+    {
+      user,
+      log,
+      signal,
+      env,
+    }: {
+      user: ServerUser;
+      log: string;
+      signal: 'QUIT' | 'KILL';
+      env?: Readonly<Record<string, string>>;
+    },
   ): Promise<GuardedProcess> {
     const guard = spawn('sh', ['-c', GUARD, 'sh', signal, log, ...command], {
       ...user,
       cwd: '/', // which every user may enter
+      env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     const exit = once(guard, 'exit').then(() => undefined);

@@ -27,6 +27,8 @@ export interface ServerRecipe {
 export interface Home {
   /** A folder. With one, whatever the server has acknowledged survives a power cut of its disk. */
   readonly disk?: string;
+  /** More environment of the server. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const PREFIX = 'sitq-server-';
@@ -37,11 +39,12 @@ const LONGEST_RUN = 3_600_000;
 export class OwnServer {
   private process: GuardedProcess | undefined;
 
-  static async start(recipe: ServerRecipe, { disk = tmpdir() }: Home = {}): Promise<OwnServer> {
+  static async start(recipe: ServerRecipe, home: Home = {}): Promise<OwnServer> {
+    const { disk = tmpdir(), env } = home;
     const folder = mkdtempSync(join(disk, PREFIX));
     const { uid, gid } = recipe.user;
     if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-    const server = new OwnServer(recipe, folder, await freePort());
+    const server = new OwnServer(recipe, folder, await freePort(), env);
     try {
       const [command, ...args] = recipe.initialise(folder);
       const { status, stderr, error } = spawnSync(command!, args, { ...recipe.user, cwd: '/' });
@@ -67,6 +70,7 @@ export class OwnServer {
     private readonly recipe: ServerRecipe,
     private readonly folder: string,
     readonly port: number,
+    private readonly env: Home['env'],
   ) {}
 
   get kind(): ServerKind {
@@ -93,8 +97,9 @@ export class OwnServer {
   async start(): Promise<void> {
     const { crash, run, user } = this.recipe;
     const signal = crash === 'SIGQUIT' ? 'QUIT' : 'KILL';
-    const { log } = this;
-    this.process = await GuardedProcess.start(run(this.folder, this.port), { user, log, signal });
+    const { env, log } = this;
+    const how = { user, log, signal, env } as const;
+    this.process = await GuardedProcess.start(run(this.folder, this.port), how);
     if (await this.comesUp(this.process)) return;
     throw new Error(`The server did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`);
   }

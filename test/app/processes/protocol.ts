@@ -30,6 +30,8 @@ export interface ProducerConfig {
   readonly store: StoreOptions;
   readonly journal: string;
   readonly seed: number;
+  /** More environment of the process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A line of the journal: what a producer asked for, and what it was told. */

@@ -55,8 +55,12 @@ export class Scene {
   }
 
   /** Starts a producer process. */
-  producer(name: string, seed = 1, store = this.options): Child<ProducerConfig> {
-    return this.keep(Child.producer({ name, store, journal: this.journal, seed }));
+  producer(
+    name: string,
+    seed = 1,
+    { store = this.options, env }: Partial<Pick<ProducerConfig, 'store' | 'env'>> = {},
+  ): Child<ProducerConfig> {
+    return this.keep(Child.producer({ name, store, journal: this.journal, seed, env }));
   }
 
   /** An application in this process; it only enqueues unless the options say otherwise. */
