@@ -24,8 +24,19 @@ export class TaskDrafter {
     this.plugins = plugins.filter((plugin) => plugin.beforeEnqueue);
   }
 
-  /** A promise only where a plugin has a say: most tasks need none. */
+  /** A promise only where a plugin has a say, or the time must be asked for: most tasks need none. */
   draft(target: TaskTarget, args: unknown, plan: EnqueuePlan): NewTask | Promise<NewTask> {
+    const asking = plan.delay > 0 ? this.clock.refresh?.() : undefined;
+    return asking
+      ? asking.then(() => this.draftNow(target, args, plan))
+      : this.draftNow(target, args, plan);
+  }
+
+  private draftNow(
+    target: TaskTarget,
+    args: unknown,
+    plan: EnqueuePlan,
+  ): NewTask | Promise<NewTask> {
     if (!Array.isArray(args)) {
       throw new ValidationError(`The arguments of ${target.name} must be an array.`, 'args', args);
     }

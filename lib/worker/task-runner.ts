@@ -97,8 +97,11 @@ export class TaskRunner {
   }
 
   /** Resolves to what is stored now, or undefined when nothing can be. */
-  private settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
-    const { settler } = this.parts;
+  private async settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+    const { clock, settler } = this.parts;
+    const mayReturn = end.kind !== 'returned' || run.snoozeDelay !== undefined;
+    // In an outage by what is known of the time.
+    if (mayReturn) await clock.refresh?.()?.catch(() => undefined);
     return settler.store(run.reserved, settler.toStorable(this.decide(run, end)));
   }
 

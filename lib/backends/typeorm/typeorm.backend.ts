@@ -219,8 +219,8 @@ export class TypeOrmBackend
     return this.write('renew a lease', 'renew', { workerId, beat });
   }
 
-  rescueTasks(rescuerId?: string, onlyGone = false): Promise<RescuedTask[]> {
-    return this.write('rescue tasks', 'rescue', { rescuerId, onlyGone });
+  async rescueTasks(rescuerId?: string, onlyGone = false): Promise<RescuedTask[]> {
+    return [...(await this.write('rescue tasks', 'rescue', { rescuerId, onlyGone })).tasks];
   }
 
   retireWorker(workerId: string): Promise<void> {
@@ -430,7 +430,10 @@ function ringsOf(batch: WriteBatch): Set<Ring> {
 
 /** Whether tasks that had a worker may wait again. They may also have ended. */
 function requeues({ change, rescue }: WriteBatch): boolean {
-  return change.length > 0 || rescue.some((write) => write.outcome?.length);
+  return (
+    change.length > 0 ||
+    rescue.some(({ outcome }) => outcome && outcome.tasks.length + outcome.broughtForward > 0)
+  );
 }
 
 /** What this very transaction enqueued and claimed is nobody else's. */
@@ -444,6 +447,6 @@ function endedIn(batch: WriteBatch): string[] {
   const ids = batch.settle.map((write) => write.input.taskId);
   for (const { input } of batch.change) ids.push(input.taskId);
   for (const { input } of batch.cancel) ids.push(input);
-  for (const { outcome = [] } of batch.rescue) for (const { id } of outcome) ids.push(id);
+  for (const { outcome } of batch.rescue) for (const { id } of outcome?.tasks ?? []) ids.push(id);
   return ids;
 }

@@ -10,6 +10,13 @@ import type { FinalResult } from '../../core/result.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../core/task.js';
 import type { Write } from './write.js';
 
+/** What a look for lost tasks brought about. */
+export interface Rescue {
+  readonly tasks: readonly RescuedTask[];
+  /** How many tasks wait no longer for an instant that the clock had passed before it went back. */
+  readonly broughtForward: number;
+}
+
 /** The kinds of writes, in the order in which a transaction applies them. */
 export interface WriteKinds {
   /** Before settles: a run reports its last progress while it still holds the lease. */
@@ -25,7 +32,7 @@ export interface WriteKinds {
   renew: { input: { workerId: string; beat: WorkerBeat }; outcome: boolean };
   rescue: {
     input: { rescuerId: string | undefined; onlyGone: boolean };
-    outcome: RescuedTask[];
+    outcome: Rescue;
   };
   prune: { input: { endedBefore: PruneLimits; most: number }; outcome: number };
   /** Late: a claim sees what this very transaction settled and inserted. */

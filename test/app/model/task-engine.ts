@@ -83,6 +83,7 @@ export class TaskEngine {
     this.time = time;
     const order = (run: Run) => Number(run.id.slice('task-'.length));
     this.late.push(...this.live.splice(0).sort((a, b) => order(a) - order(b)));
+    await this.backend['dataSource']!.query('DELETE FROM sitq_worker'); // as who takes over does
     await this.backend.rescueTasks();
   }
 

@@ -27,6 +27,7 @@ import type {
 import { Sockets } from '../server/sockets.js';
 import { beatTimeout, beatValues, workerValues } from '../server/worker-values.js';
 import { threadConnection } from '../thread-connection.js';
+import type { Registration } from '../worker-watch.js';
 import { inPortions } from './in-portions.js';
 import { liftCaution } from './lift-caution.js';
 import { MysqlConnections, type Run } from './mysql.connections.js';
@@ -325,8 +326,12 @@ export class MysqlDatabase implements ServerDatabase {
     await this.run(this.sql.retire, [workerId]);
   }
 
-  rescue(gone: readonly string[], expired: readonly string[]) {
-    return this.connections.transaction((run) => this.rescues.rescue(run, gone, expired));
+  rescue(gone: readonly string[], silent: readonly Registration[]) {
+    return this.connections.transaction((run) => this.rescues.rescue(run, gone, silent));
+  }
+
+  bringForward(): Promise<number> {
+    return this.rescues.bringForward(this.run);
   }
 
   prune(status: TaskStatus, endedBefore: number, most: number): Promise<number> {

@@ -8,9 +8,9 @@ import {
   toClaimedTask,
   toCounts,
   toHead,
-  toKnownWorker,
   toLogLines,
   toOutcome,
+  toRegistration,
   toResult,
   toStoredTask,
   type Row,
@@ -20,15 +20,18 @@ import type {
   ClaimOrder,
   ClaimedTask,
   LaneHead,
-  Muster,
   StoredOutcome,
 } from '../server/server-database.js';
+import type { Muster } from '../worker-watch.js';
 import type { ServerReads } from '../server/server-reads.js';
 import { storedWorker } from '../stored-worker.js';
 import { inPortions } from './in-portions.js';
 import type { Run } from './mysql.connections.js';
 import { nextOf } from './mysql.lanes.js';
 import type { MysqlStatements } from './mysql.statements.js';
+
+/** How long a look at the time may take, in ms: then there is time for another connection. */
+const SHORT_TIMEOUT = 5000;
 
 /** What MySQL is asked without changing anything. */
 export class MysqlReads implements ServerReads {
@@ -38,7 +41,7 @@ export class MysqlReads implements ServerReads {
   ) {}
 
   async now(): Promise<number> {
-    return (await this.run(this.sql.now)).rows[0]![0] as number;
+    return (await this.run(this.sql.now, [], SHORT_TIMEOUT)).rows[0]![0] as number;
   }
 
   async survey(): Promise<{ now: number; heads: LaneHead[]; took: number }> {
@@ -72,8 +75,9 @@ export class MysqlReads implements ServerReads {
       this.run(this.sql.workers),
       this.run(this.sql.uptime),
     ]);
-    const startedAt = Number(rows[0]?.at(-1)) - 1000 * Number(uptime.rows[0]![1]);
-    return { workers: rows.map(toKnownWorker), startedAt };
+    const now = Number(rows[0]?.at(-1));
+    const startedAt = now - 1000 * Number(uptime.rows[0]![1]);
+    return { workers: rows.map(toRegistration), now, startedAt };
   }
 
   async findOrphan(): Promise<{ found: boolean; took: number }> {

@@ -2,26 +2,32 @@ import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.
 import type { Row } from '../server/rows.js';
 import type { LaneHead } from '../server/server-database.js';
 import { workerLost } from '../worker-lost.js';
+import type { Registration } from '../worker-watch.js';
 import type { Run } from './mysql.connections.js';
 import type { MysqlStatements } from './mysql.statements.js';
 
 /** Place and lease. */
 type Abandoned = [seq: number, lease: number];
 
-/** Takes over the tasks of lost workers. */
+const NOBODY = [[null, null]];
+/** Tasks brought forward at a time. */
+const MOST = 5000;
+
+/** Takes over the tasks of lost workers, and frees what a clock that went back holds. */
 export class MysqlRescue {
   constructor(private readonly sql: MysqlStatements) {}
 
   async rescue(
     run: Run,
     gone: readonly string[],
-    expired: readonly string[],
+    silent: readonly Registration[],
   ): Promise<(RescuedTask & LaneHead)[]> {
-    const suspects = [...gone, ...expired];
+    const suspects = [...gone, ...silent.map(({ id }) => id)];
+    const held = silent.length > 0 ? silent.map(({ id, expiresAt }) => [id, expiresAt]) : NOBODY;
     const lost =
       suspects.length === 0
         ? []
-        : (await run(this.sql.lockLost, [suspects, listed(gone)])).rows.map(([id]) => id);
+        : (await run(this.sql.lockLost, [suspects, listed(gone), held])).rows.map(([id]) => id);
     // First of all: what is left locked below then belongs to nobody, and the next look finds it.
     if (lost.length > 0) await run(this.sql.dropWorkers, [lost]);
     const rescued: (RescuedTask & LaneHead)[] = [];
@@ -32,6 +38,12 @@ export class MysqlRescue {
       if (found.length === 0) break; // what is left is locked by whoever is at work on it
     }
     return rescued;
+  }
+
+  async bringForward(run: Run): Promise<number> {
+    const { rows } = await run(this.sql.early, [MOST]);
+    if (rows.length === 0) return 0;
+    return (await run(this.sql.bringForward, [rows.map(([seq]) => seq)])).count;
   }
 
   private async rescueIn(run: Run, abandoned: readonly Abandoned[]) {

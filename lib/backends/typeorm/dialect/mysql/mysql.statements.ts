@@ -124,17 +124,16 @@ export function mysqlStatements(names: TableNames) {
       lingering = ?, loop_lag = ? WHERE id = ?`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = GREATEST(expires_at, ${NOW} + lease) WHERE id = ?`,
-    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW}, lease, expires_at - lease,
-        ${NOW} FROM {worker}`,
+    workers: `SELECT id, host, pid, process_identity, lease, expires_at, ${NOW} FROM {worker}`,
     /** In whole seconds. Everybody may ask for it so, on MySQL and MariaDB. */
     uptime: `SHOW GLOBAL STATUS LIKE 'Uptime'`,
     orphan: `SELECT EXISTS (SELECT 1 FROM ${byState} WHERE status = 'running' AND NOT EXISTS (
         SELECT 1 FROM {worker} w WHERE w.id = worker_id)), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = ?`,
 
-    /** Of these workers those whose process is gone, or whose registration still has run out. */
+    /** Of these workers those whose process is gone, or whose registration is still as given. */
     lockLost: `SELECT id FROM {worker} FORCE INDEX (PRIMARY)
-      WHERE id IN (?) AND (id IN (?) OR expires_at <= ${NOW}) FOR UPDATE SKIP LOCKED`,
+      WHERE id IN (?) AND (id IN (?) OR (id, expires_at) IN (?)) FOR UPDATE SKIP LOCKED`,
     /** Tasks that run on these workers or on none that is registered; some of them, no locks. */
     abandoned: `SELECT seq, lease FROM ${byState} WHERE status = 'running' AND (worker_id IN (?)
       OR NOT EXISTS (SELECT 1 FROM {worker} w WHERE w.id = worker_id)) LIMIT 500`,
@@ -147,6 +146,11 @@ export function mysqlStatements(names: TableNames) {
         finished_at = IF(cancel_requested_at IS NULL AND attempt < max_attempts, NULL, ${NOW}),
         error = ${OF_EACH}, worker_id = NULL
       WHERE seq IN (?)`,
+    /** Without locks: where they stand is for the update to say. */
+    early: `SELECT seq FROM ${byState} WHERE status = 'queued' AND eta > ${NOW} AND eta = created_at
+      ORDER BY queue, name, priority, eta, seq LIMIT ?`,
+    bringForward: `UPDATE ${byPlace} SET eta = ${NOW}
+      WHERE seq IN (?) AND status = 'queued' AND eta = created_at`,
     dropWorkers: `DELETE FROM {worker} WHERE id IN (?)`,
 
     ended: `SELECT seq FROM ${byEnd} WHERE status = ? AND finished_at < ?

@@ -25,6 +25,7 @@ import type {
 import { beatTimeout, beatValues, workerValues } from '../server/worker-values.js';
 import { taskRow } from '../task-row.js';
 import { threadConnection } from '../thread-connection.js';
+import type { Registration } from '../worker-watch.js';
 import { Notifications } from './notifications.js';
 import { laneColumns, requeueColumns, settledColumns } from './postgres.columns.js';
 import { poolOf, PostgresConnections, type Run } from './postgres.connections.js';
@@ -44,6 +45,8 @@ import { postgresStatements, type PostgresStatements } from './postgres.statemen
 /** How long single tasks may take to be stored: then there is time for another connection, in ms. */
 const INSERT_TIMEOUT = 5000;
 const PORT = 5432;
+/** Tasks at a time. */
+const MOST_BROUGHT_FORWARD = 5000;
 const OLDEST = 120_000;
 /** Any number that nobody else uses: the lock under which tables are changed. */
 const SCHEMA_LOCK = 5_160_730_415;
@@ -272,8 +275,13 @@ export class PostgresDatabase implements ServerDatabase {
     await this.run(this.sql.retire, [workerId]);
   }
 
-  async rescue(gone: readonly string[], expired: readonly string[]) {
-    const { rows } = await this.run(this.sql.rescue, [gone, expired]);
+  async bringForward(): Promise<number> {
+    return (await this.run(this.sql.bringForward, [MOST_BROUGHT_FORWARD])).rowCount ?? 0;
+  }
+
+  async rescue(gone: readonly string[], silent: readonly Registration[]) {
+    const [ids, held] = [silent.map(({ id }) => id), silent.map(({ expiresAt }) => expiresAt)];
+    const { rows } = await this.run(this.sql.rescue, [gone, ids, held]);
     type Rescued = [
       string,
       string,

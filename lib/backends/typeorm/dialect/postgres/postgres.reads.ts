@@ -8,9 +8,9 @@ import {
   toClaimedTask,
   toCounts,
   toHead,
-  toKnownWorker,
   toLogLines,
   toOutcome,
+  toRegistration,
   toResult,
   toStoredTask,
 } from '../server/rows.js';
@@ -18,16 +18,16 @@ import type {
   ClaimOrder,
   ClaimedTask,
   LaneHead,
-  Muster,
   StoredOutcome,
 } from '../server/server-database.js';
+import type { Muster } from '../worker-watch.js';
 import type { ServerReads } from '../server/server-reads.js';
 import { storedWorker } from '../stored-worker.js';
 import { laneColumns } from './postgres.columns.js';
 import type { Run } from './postgres.connections.js';
 import type { PostgresStatements } from './postgres.statements.js';
 
-/** How long a look at one task may take, in ms: then there is time for another connection. */
+/** How long a look at one task, or at the time, may take, in ms: then there is time for another connection. */
 const SHORT_TIMEOUT = 5000;
 
 /** What PostgreSQL is asked without changing anything. */
@@ -38,7 +38,8 @@ export class PostgresReads implements ServerReads {
   ) {}
 
   async now(): Promise<number> {
-    return (await this.run(this.sql.now)).rows[0]![0] as number;
+    const { rows } = await this.run(this.sql.now, [], { timeout: SHORT_TIMEOUT });
+    return rows[0]![0] as number;
   }
 
   async survey(): Promise<{ now: number; heads: LaneHead[]; took: number }> {
@@ -64,7 +65,8 @@ export class PostgresReads implements ServerReads {
 
   async findWorkers(): Promise<Muster> {
     const { rows } = await this.run(this.sql.workers);
-    return { workers: rows.map(toKnownWorker), startedAt: Number(rows[0]?.at(-1)) };
+    const [now, startedAt] = (rows[0]?.slice(-2) ?? []).map(Number);
+    return { workers: rows.map(toRegistration), now: now ?? NaN, startedAt };
   }
 
   async findOrphan(): Promise<{ found: boolean; took: number }> {

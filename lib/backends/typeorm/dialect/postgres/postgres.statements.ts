@@ -211,15 +211,15 @@ export function postgresStatements(names: TableNames) {
       WHERE id = $6`,
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
-    workers: `SELECT id, host, pid, process_identity, expires_at <= ${NOW}, lease, expires_at - lease,
-        ${STARTED} FROM {worker}`,
+    workers: `SELECT id, host, pid, process_identity, lease, expires_at, ${NOW}, ${STARTED} FROM {worker}`,
     orphan: `WITH orphan AS MATERIALIZED (SELECT 1 FROM {task} t WHERE ${RUNNING}
           AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
       SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = $1`,
-    /** As `workerLost` has it. $1: workers whose process is gone; $2: those whose registration ran out, if it still has. */
+    /** As `workerLost` has it. $1: workers whose process is gone; then silent ones, until when each held. */
     rescue: `WITH lost AS (
-        DELETE FROM {worker} WHERE id = ANY($1::text[]) OR (id = ANY($2::text[]) AND expires_at <= ${NOW})
+        DELETE FROM {worker} WHERE id = ANY($1::text[])
+          OR (id, expires_at) IN (SELECT * FROM unnest($2::text[], $3::bigint[]))
         RETURNING id
       ), picked AS MATERIALIZED (
         SELECT t.ctid AS at, t.worker_id AS worker FROM {task} t WHERE ${RUNNING} AND NOT EXISTS (
@@ -239,6 +239,12 @@ export function postgresStatements(names: TableNames) {
         worker_id = NULL
       FROM picked p WHERE t.ctid = p.at
       RETURNING t.id, t.name, p.worker, t.attempt, t.status, t.queue, t.priority, t.eta, t.seq`,
+
+    bringForward: `UPDATE {task} t SET eta = ${NOW} FROM (
+        SELECT w.ctid AS at FROM {task} w
+        WHERE w.status = 'queued' AND w.eta > ${NOW} AND w.eta = w.created_at
+        ORDER BY w.queue, w.name, w.priority, w.eta, w.seq LIMIT $1 FOR UPDATE SKIP LOCKED
+      ) early WHERE t.ctid = early.at`,
 
     prune: `WITH ended AS MATERIALIZED (
         SELECT t.ctid AS at, t.seq FROM {task} t

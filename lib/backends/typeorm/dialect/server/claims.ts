@@ -40,6 +40,8 @@ export class Claims {
 
   private surveying: Promise<Survey> | undefined;
   private readonly surveys = new Pace();
+  /** Of the clock, as far as the lanes go by them. */
+  private jumps = 0;
   /** Whether a wake-up came since the last survey... */
   private stale = true;
   /** ...of tasks that may wait before the places where claims begin. */
@@ -224,13 +226,17 @@ export class Claims {
   }
 
   private async surveyOnce(): Promise<Survey> {
-    const asOf = this.clock.now();
+    const began = this.clock.now();
     this.stale = false;
     this.behind = false;
     const survey = await this.database.reads.survey();
     this.surveys.ended(survey.took);
     this.clock.hear(survey.now);
-    this.lanes.surveyed(survey.heads, asOf);
+    const hasJumped = this.clock.jumps !== this.jumps;
+    // Places and times of before mean nothing any more.
+    if (hasJumped) this.lanes.clear();
+    this.jumps = this.clock.jumps;
+    this.lanes.surveyed(survey.heads, hasJumped ? survey.now : began);
     return survey;
   }
 }

@@ -115,6 +115,10 @@ export class Lanes {
     this.forgetEmpty(asOf);
   }
 
+  clear(): void {
+    this.known.clear();
+  }
+
   private forgetEmpty(now: number): void {
     const empty = [...this.known].filter(([, lane]) => lane.readyAt === Infinity);
     empty.sort(([, a], [, b]) => b.seenAt - a.seenAt);

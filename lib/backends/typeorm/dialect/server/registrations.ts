@@ -1,10 +1,11 @@
-import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
 import { isProcessGone } from '../../../../core/process-identity.js';
-import type { WriteKinds } from '../../write-batch.js';
+import { removeMark } from '../../../../core/process-mark.js';
+import type { Rescue, WriteKinds } from '../../write-batch.js';
+import { ClockSteps } from '../clock-steps.js';
+import { WorkerWatch, type Muster, type Registration } from '../worker-watch.js';
 import type { Claims } from './claims.js';
 import { Pace } from './pace.js';
-import type { ClaimedTask, KnownWorker, ServerDatabase } from './server-database.js';
-import { ServerTenures } from './server-tenures.js';
+import type { ClaimedTask, ServerDatabase } from './server-database.js';
 
 /** Up to so many ms a look for tasks without a worker may be repeated at will. */
 const CHEAP_SWEEP = 20;
@@ -12,7 +13,9 @@ const CHEAP_SWEEP = 20;
 /** The workers of a database, as far as this process registers them and takes over from them. */
 export class Registrations {
   private readonly sweeps = new Pace();
-  private readonly tenures = new ServerTenures();
+  private readonly watch = new WorkerWatch();
+  private readonly steps = new ClockSteps();
+  private isAnyEarly = false;
   /** Workers of this process that heard that they are not registered any more. */
   private readonly lost = new Set<string>();
 
@@ -59,25 +62,38 @@ export class Registrations {
     this.lost.delete(workerId);
   }
 
-  /** Takes over from workers that are gone, or have run out where nobody kept them from renewing. */
-  async rescue({ rescuerId, onlyGone }: WriteKinds['rescue']['input']): Promise<RescuedTask[]> {
-    const { workers: all, startedAt } = await this.database.reads.findWorkers();
-    if (all.length > 0) this.tenures.see(startedAt);
-    const workers = all.filter(({ id }) => id !== rescuerId);
+  /** Takes over from workers that are gone or have fallen silent. */
+  async rescue({ rescuerId, onlyGone }: WriteKinds['rescue']['input']): Promise<Rescue> {
+    const muster = await this.database.reads.findWorkers();
+    const broughtForward = await this.bringForward(muster);
+    const workers = muster.workers.filter(({ id }) => id !== rescuerId);
+    const silentIds = this.watch.look(muster);
     const gone = workers.filter((worker) => isProcessGone(worker)).map(({ id }) => id);
-    const isLost = ({ expired, lease, renewedAt }: KnownWorker) =>
-      expired && !onlyGone && this.tenures.gave(lease, renewedAt, startedAt);
-    const expired = workers.filter(isLost).map(({ id }) => id);
-    if (gone.length + expired.length === 0 && !(await this.isAnyTaskOrphaned())) return [];
-    const rescued = await this.takeOver(gone, expired);
-    return rescued.map(({ id, name, workerId, attempt, status }) => {
+    const silent = onlyGone ? [] : workers.filter(({ id }) => silentIds.has(id));
+    if (gone.length + silent.length === 0 && !(await this.isAnyTaskOrphaned())) {
+      return { tasks: [], broughtForward };
+    }
+    const rescued = await this.takeOver(gone, silent);
+    gone.forEach(removeMark);
+    const tasks = rescued.map(({ id, name, workerId, attempt, status }) => {
       return { id, name, workerId, attempt, status };
     });
+    return { tasks, broughtForward };
+  }
+
+  /** What waits in vain since the clock went back. */
+  private async bringForward({ now, workers }: Muster): Promise<number> {
+    const isDue = workers.length > 0 && this.steps.mayHaveGoneBack(now);
+    if (!isDue && !this.isAnyEarly) return 0;
+    const count = await this.database.bringForward();
+    this.isAnyEarly = count > 0;
+    if (this.isAnyEarly) this.claims.wake(true);
+    return count;
   }
 
   /** From these workers, and from those that are not registered. */
-  private async takeOver(gone: string[], expired: string[]) {
-    const rescued = await this.database.rescue(gone, expired);
+  private async takeOver(gone: string[], silent: Registration[]) {
+    const rescued = await this.database.rescue(gone, silent);
     this.claims.added(rescued.filter(({ status }) => status === 'queued'));
     return rescued;
   }

@@ -3,7 +3,8 @@ import type { LogLine } from '../../../../core/capabilities/journaling-backend.j
 import type { StoredResult } from '../../../../core/result.js';
 import type { ReservedTask, StoredTask, TaskStatus } from '../../../../core/task.js';
 import { storedResult } from '../stored-result.js';
-import type { ClaimedTask, KnownWorker, LaneHead, StoredOutcome } from './server-database.js';
+import type { Registration } from '../worker-watch.js';
+import type { ClaimedTask, LaneHead, StoredOutcome } from './server-database.js';
 
 /** The columns of a row, in the order in which the statements name them. */
 export type Row = unknown[];
@@ -31,11 +32,10 @@ function toReservedTask(row: Row, at: number): ReservedTask {
   };
 }
 
-/** id, host, process id and identity, whether it has run out, lease, last renewal. */
-export function toKnownWorker(row: Row): KnownWorker {
+/** id, host, process id and identity, lease, until when it holds. */
+export function toRegistration(row: Row): Registration {
   const [id, host, pid, identity] = row as [string, string, number, string | null];
-  const [expired, lease, renewedAt] = row.slice(4, 7).map(Number) as [number, number, number];
-  return { id, host, pid, identity, expired: expired === 1, lease, renewedAt };
+  return { id, host, pid, identity, lease: Number(row[4]), expiresAt: Number(row[5]) };
 }
 
 /** What a claim gives back, then the state of the task. */

@@ -5,13 +5,13 @@ import type {
   WorkerBeat,
   WorkerRegistration,
 } from '../../../../core/capabilities/leasing-backend.js';
-import type { ProcessIdentity } from '../../../../core/process-identity.js';
 import type { ThreadBeat } from '../../../../core/capabilities/thread-beating-backend.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
 import type { BackendError } from '../../../../errors/backend.error.js';
 import type { SchemaTraits } from '../../schema-traits.js';
 import type { Waker } from '../../waker.js';
 import type { JoinedWrites } from '../joined-writes.js';
+import type { Registration } from '../worker-watch.js';
 import type { ServerReads } from './server-reads.js';
 
 /** A place in the order of a lane. */
@@ -88,25 +88,6 @@ export interface Changes {
   readonly cancels: number;
 }
 
-/** Who may hold tasks. */
-export interface KnownWorker extends ProcessIdentity {
-  readonly id: string;
-  readonly expired: boolean;
-  /** In ms. */
-  readonly lease: number;
-  /** By the server's clock. */
-  readonly renewedAt: number;
-}
-
-/**
- * The workers, and since when the server runs that was asked: about a second off on MySQL, and NaN
- * where there are no workers.
- */
-export interface Muster {
-  readonly workers: readonly KnownWorker[];
-  readonly startedAt: number;
-}
-
 /**
  * What a database server is asked to do, a set at a time. Each method is one transaction, and
  * compares times with the server's clock.
@@ -160,8 +141,20 @@ export interface ServerDatabase {
   /** Lets an expired registration hold again. False when there is none. */
   extend(workerId: string): Promise<boolean>;
   retire(workerId: string): Promise<void>;
-  /** Takes over the tasks of these workers, and of those that are not registered. */
-  rescue(gone: readonly string[], expired: readonly string[]): Promise<(RescuedTask & LaneHead)[]>;
+  /**
+   * Takes over the tasks of these workers, and of those that are not registered.
+   *
+   * @param silent if they still are: a sign of life may have come since.
+   */
+  rescue(
+    gone: readonly string[],
+    silent: readonly Registration[],
+  ): Promise<(RescuedTask & LaneHead)[]>;
+  /**
+   * Lets tasks start that wait for the very instant at which they were enqueued, since the clock
+   * has gone back; not all of them when they are very many. Resolves to how many.
+   */
+  bringForward(): Promise<number>;
   prune(status: TaskStatus, endedBefore: number, most: number): Promise<number>;
 
   /** How a thread extends a registration; null where it cannot connect as we do. */

@@ -8,9 +8,9 @@ import type {
   ClaimedTask,
   ClaimOrder,
   LaneHead,
-  Muster,
   StoredOutcome,
 } from './server-database.js';
+import type { Muster } from '../worker-watch.js';
 
 /** What a database server is asked without changing anything: each by one statement, no locks. */
 export interface ServerReads {

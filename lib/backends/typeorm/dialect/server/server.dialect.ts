@@ -38,7 +38,7 @@ export class ServerDialect implements Dialect {
   readonly migrationTransaction = 'each';
   readonly waker: Waker | null;
   readonly joined: JoinedWrites;
-  readonly clock = new ServerClock();
+  readonly clock: ServerClock;
 
   /**
    * Enqueues wait for no worker, signs of life for neither. A worker's claim may be on its way
@@ -65,6 +65,7 @@ export class ServerDialect implements Dialect {
     poolSize: number,
   ) {
     this.reads = new Turns(Math.max(1, poolSize - WRITERS));
+    this.clock = new ServerClock(() => this.askTime());
     this.place = database.place;
     this.remedy = database.remedy;
     this.schema = database.schema;
@@ -98,13 +99,27 @@ export class ServerDialect implements Dialect {
 
   async commit(batch: WriteBatch): Promise<void> {
     this.polling?.expectEnds(batch.settle.length);
-    // Who only enqueues hears of the time from nobody else.
-    if (batch.insert.length > 0) await this.setClock();
-    await this.writes.apply(batch);
+    try {
+      // Who only enqueues hears of the time from nobody else.
+      if (batch.insert.length > 0) await this.setClock();
+      await this.writes.apply(batch);
+    } catch (error) {
+      if (this.database.isOutage(error)) this.clock.doubt();
+      throw error;
+    }
   }
 
   private async setClock(): Promise<void> {
     if (this.clock.isStale) this.clock.hear(await this.database.reads.now());
+  }
+
+  /** @throws BackendError */
+  private async askTime(): Promise<number> {
+    try {
+      return await this.read(() => this.database.reads.now());
+    } catch (error) {
+      throw this.toBackendError(error);
+    }
   }
 
   joinedEnqueue(tasks: readonly NewTask[]): void {

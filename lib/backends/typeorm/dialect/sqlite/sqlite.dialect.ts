@@ -41,6 +41,7 @@ import {
 } from './sqlite.errors.js';
 import { sqliteSchema } from './sqlite.schema.js';
 import { EXTEND, prepareStatements, type SqliteStatements } from './sqlite.statements.js';
+import { SqliteRescue } from './sqlite.rescue.js';
 import { SqliteWrites } from './sqlite.writes.js';
 
 /** How long a batch is tried again while the database is locked, in ms. */
@@ -58,6 +59,7 @@ export class SqliteDialect implements Dialect {
   private db!: Database;
   private statements!: SqliteStatements;
   private claims!: SqliteClaim;
+  private rescues!: SqliteRescue;
   private writes!: SqliteWrites;
   private synchronous: 'FULL' | 'NORMAL' | undefined;
   /** None for a database in memory. */
@@ -159,14 +161,17 @@ export class SqliteDialect implements Dialect {
     this.synchronous = undefined;
     this.statements = prepareStatements(db, this.schema.names);
     this.claims = new SqliteClaim(this.statements);
-    this.writes = new SqliteWrites(db, this.statements, this.claims, this.clock, this.registered);
+    this.rescues = new SqliteRescue(this.statements);
+    const { clock, claims, registered, rescues, statements } = this;
+    this.writes = new SqliteWrites(db, statements, claims, rescues, clock, registered);
   }
 
   commit(batch: WriteBatch): void {
     this.check();
     if (this.isDoneAlready(batch)) return;
     if (batch.isTentative && !this.isAnythingToDo(batch)) {
-      for (const write of [...batch.claim, ...batch.rescue]) write.outcome = [];
+      for (const write of batch.claim) write.outcome = [];
+      for (const write of batch.rescue) write.outcome = { tasks: [], broughtForward: 0 };
       return;
     }
     if (this.joined.isHoldingLock) throw new OwnTransactionError(PATIENCE);
@@ -222,7 +227,7 @@ export class SqliteDialect implements Dialect {
     const now = this.clock.now();
     return (
       claim.some(({ input }) => this.claims.isAnythingReady(input.request, now)) ||
-      rescue.some(({ input }) => this.writes.isAnyoneLost(input, now))
+      rescue.some(({ input }) => this.rescues.isNeeded(input, now))
     );
   }
 

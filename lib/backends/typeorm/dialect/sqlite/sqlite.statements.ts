@@ -1,8 +1,8 @@
 import type { ResultRow } from '../stored-result.js';
 import type { Database } from 'better-sqlite3';
-import type { ProcessIdentity } from '../../../../core/process-identity.js';
 import type { WorkerRow } from '../../entities/worker.entity.js';
 import type { TableNames } from '../../table-names.js';
+import type { Registration } from '../worker-watch.js';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -26,6 +26,9 @@ export const EXTEND = 'UPDATE {worker} SET expires_at = ? + lease WHERE id = ?';
 /** Columns of a claimable task in the order in which a claim walks them. */
 const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
 
+/** Tasks that wait for the very instant at which they were enqueued, which is ahead of the clock. */
+const EARLY = `status = 'queued' AND eta > ? AND eta = created_at`;
+
 /** The numbers of a JSON array. */
 const LISTED = '(SELECT value FROM json_each(?))';
 
@@ -38,12 +41,6 @@ export interface SqliteStatement<P extends unknown[], R> {
   pluck(): this;
   /** Rows become arrays. */
   raw(): this;
-}
-
-/** Who may hold tasks, and until when. */
-export interface RegisteredWorker extends ProcessIdentity {
-  readonly id: string;
-  readonly expiresAt: number;
 }
 
 /** Waiting tasks of one queue, handler and priority, and the one that comes first. */
@@ -166,8 +163,8 @@ export function prepareStatements(db: Database, names: TableNames) {
     ),
     extend: sql<[number, string]>(EXTEND),
     workerExpiry: sql<[string], number>('SELECT expires_at FROM {worker} WHERE id = ?').pluck(),
-    workers: sql<[], RegisteredWorker>(
-      `SELECT id, host, pid, process_identity AS identity, expires_at AS expiresAt FROM {worker}`,
+    workers: sql<[], Registration>(
+      `SELECT id, host, pid, process_identity AS identity, lease, expires_at AS expiresAt FROM {worker}`,
     ),
     listWorkers: sql<[], WorkerRow & { running: string }>(
       `SELECT w.*, (
@@ -201,6 +198,13 @@ export function prepareStatements(db: Database, names: TableNames) {
     ),
     rescue: sql<[string, number | null, string | null, number]>(
       `UPDATE {task} SET status = ?, finished_at = ?, error = coalesce(?, error), worker_id = NULL WHERE seq = ?`,
+    ),
+
+    /** Tasks that wait for the very instant at which they were enqueued. */
+    early: sql<[number], number>(`SELECT 1 FROM {task} WHERE ${EARLY} LIMIT 1`).pluck(),
+    bringForward: sql<[number, number, number]>(
+      `UPDATE {task} SET eta = ? WHERE seq IN (SELECT seq FROM {task} WHERE ${EARLY}
+         ORDER BY queue, name, priority, eta, seq LIMIT ?)`,
     ),
 
     ended: sql<[string, number, number], number>(

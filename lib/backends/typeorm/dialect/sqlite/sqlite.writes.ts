@@ -1,20 +1,14 @@
 import type { Database } from 'better-sqlite3';
 import type { Clock } from '../../../../core/clock.js';
-import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
-import { isProcessGone } from '../../../../core/process-identity.js';
 import type { NewTask, ReservedTask, TaskStatus } from '../../../../core/task.js';
 import { LeaseLostError } from '../../../../errors/lease-lost.error.js';
 import { refusedWrite } from '../../refused-write.js';
 import { takenId } from '../../taken-id.js';
-import type { WriteKind, WriteKinds } from '../../write-batch.js';
+import type { Rescue, WriteKind, WriteKinds } from '../../write-batch.js';
 import { stranger } from '../stranger.js';
-import { workerLost } from '../worker-lost.js';
 import type { SqliteClaim } from './sqlite.claim.js';
-import {
-  ROWS_PER_INSERT,
-  type RegisteredWorker,
-  type SqliteStatements,
-} from './sqlite.statements.js';
+import type { SqliteRescue } from './sqlite.rescue.js';
+import { ROWS_PER_INSERT, type SqliteStatements } from './sqlite.statements.js';
 
 type Apply = {
   readonly [K in WriteKind]: (input: WriteKinds[K]['input']) => WriteKinds[K]['outcome'];
@@ -28,6 +22,7 @@ export class SqliteWrites implements Apply {
     private readonly db: Database,
     private readonly statements: SqliteStatements,
     private readonly claims: SqliteClaim,
+    private readonly rescues: SqliteRescue,
     private readonly clock: Clock,
     /** Workers registered by this process: for these, a missing row means a lost lease. */
     private readonly registered: Set<string>,
@@ -195,41 +190,8 @@ export class SqliteWrites implements Apply {
     return seqs.length;
   };
 
-  readonly rescue = (input: WriteKinds['rescue']['input']): RescuedTask[] => {
-    const now = this.clock.now();
-    if (!this.isAnyoneLost(input, now)) return [];
-    const alive = new Set<string>();
-    for (const worker of this.statements.workers.all()) {
-      if (isLost(worker, input, now)) this.statements.retire.run(worker.id);
-      else alive.add(worker.id);
-    }
-    const rescued: RescuedTask[] = [];
-    for (const task of this.statements.running.all()) {
-      if (alive.has(task.workerId)) continue;
-      const { seq, id, name, workerId, attempt } = task;
-      const status =
-        task.cancelRequestedAt !== null
-          ? 'cancelled'
-          : attempt < task.maxAttempts
-            ? 'queued'
-            : 'failed';
-      const finishedAt = status === 'queued' ? null : now;
-      this.statements.rescue.run(
-        status,
-        finishedAt,
-        workerLost(workerId, attempt, task.error),
-        seq,
-      );
-      rescued.push({ id, name, workerId, attempt, status });
-    }
-    return rescued;
-  };
-
-  /** Whether a worker died, or a running task belongs to one that is not registered. */
-  isAnyoneLost(input: WriteKinds['rescue']['input'], now: number): boolean {
-    const { orphan, workers } = this.statements;
-    return workers.all().some((each) => isLost(each, input, now)) || orphan.get() !== undefined;
-  }
+  readonly rescue = (input: WriteKinds['rescue']['input']): Rescue =>
+    this.rescues.rescue(input, this.clock.now());
 
   readonly claim = ({ workerId, request }: WriteKinds['claim']['input']): ReservedTask[] => {
     this.checkRegistration(workerId);
@@ -265,13 +227,4 @@ function fill(values: unknown[], at: number, task: NewTask): void {
   values[at + 8] = task.backoff;
   values[at + 9] = task.meta;
   values[at + 10] = task.createdAt;
-}
-
-function isLost(
-  worker: RegisteredWorker,
-  { rescuerId, onlyGone }: WriteKinds['rescue']['input'],
-  now: number,
-): boolean {
-  if (worker.id === rescuerId) return false;
-  return (worker.expiresAt <= now && !onlyGone) || isProcessGone(worker);
 }
