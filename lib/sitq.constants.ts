@@ -4,5 +4,8 @@ export const SITQ_OPTIONS = Symbol.for('sitq:options');
 /** Injection token of every plugin, the application's first. */
 export const SITQ_PLUGINS = Symbol.for('sitq:plugins');
 
+/** Injection token of the backends that the module has opened: one, unless a test put another there. */
+export const SITQ_OPENED = Symbol.for('sitq:opened');
+
 /** Name under which the module writes to Nest's log. */
 export const LOG_CONTEXT = 'Sitq';

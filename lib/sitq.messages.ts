@@ -1,3 +1,5 @@
+import { textOf } from './core/text-of.js';
+
 /** A handler on a class of which Nest makes no single instance at boot. */
 export const notStatic = (origin: string, scope: string): string =>
   `@Task() on ${origin}: the provider is ${scope}, so there is no instance to call. Make it a ` +
@@ -41,3 +43,20 @@ export const doubtfulName = (name: string): string =>
 export const loadedLate = ({ name, origin }: { name: string; origin: string }): string =>
   `@Task() on ${origin}: its module was loaded after the application had started, so this process ` +
   `does not run tasks named '${name}'. Import the module at boot.`;
+
+export const NO_ROOT =
+  'SitqModule is imported without options, but nowhere with them. Import SitqModule.forRoot() once, ' +
+  'in the root module.';
+
+/** Each `forRoot` makes a module of its own, even with the same options. */
+export const severalRoots = (count: number, importers: readonly string[]): string =>
+  `SitqModule.forRoot is imported ${count} times (by ${importers.join(', ')}): each would run a ` +
+  `worker of its own, with limits of its own. Import it once, in the root module; TaskQueue can be ` +
+  `injected everywhere, and other modules may import SitqModule without forRoot.`;
+
+export const listenFailed = (error: unknown): string =>
+  `The HTTP server does not listen (${textOf(error)}); no task is claimed until it does.`;
+
+export const enqueuedUnknown = (name: string, origin: string): string =>
+  `The task '${name}' was enqueued before ${origin} existed, without its queue and its priority. ` +
+  `Enqueue it in onModuleInit or later, or by its class: queue.for(...).`;

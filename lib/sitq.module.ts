@@ -1,22 +1,29 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { ModulesContainer } from '@nestjs/core';
 import { SitqCoreModule } from './sitq-core.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './sitq.module-definition.js';
 import type { SitqRootOptions } from './interfaces/sitq-options.interface.js';
 import { injectDataSource, namesDataSource } from './named-data-source.js';
-import { TaskExplorer } from './task.explorer.js';
-import { WorkerHost } from './worker.host.js';
+import { requireOneRoot } from './require-one-root.js';
+import { SitqFirstModule } from './sitq-first.module.js';
+import { SitqLastModule } from './sitq-last.module.js';
 
 /**
- * Background tasks for a NestJS application. Import it once, in the root module.
+ * Background tasks for a NestJS application. Import it with `forRoot` once, in the root module.
+ * Other modules may import it as it is, but need not.
  *
- * This module itself holds the worker and is not global: Nest tears global modules down last, and
- * running tasks must end before the connections of the application are closed.
+ * Wherever it stands, handlers run only when every `onApplicationBootstrap` of the application has
+ * ended, and have come to an end before the first `onModuleDestroy` begins.
  *
  * @publicApi
  */
-@Module({ imports: [DiscoveryModule], providers: [TaskExplorer, WorkerHost] })
+@Module({})
 export class SitqModule {
+  /** @throws ConfigurationError when there is not one `forRoot` in the application. */
+  constructor(modules: ModulesContainer) {
+    requireOneRoot(modules);
+  }
+
   /**
    * @example
    * SitqModule.forRoot()
@@ -25,7 +32,7 @@ export class SitqModule {
    */
   static forRoot(options: SitqRootOptions = {}): DynamicModule {
     if (namesDataSource(options)) return SitqModule.forRootAsync(injectDataSource(options));
-    return { module: SitqModule, imports: [SitqCoreModule.forRoot(options)] };
+    return withCore(SitqCoreModule.forRoot(options));
   }
 
   /**
@@ -38,6 +45,10 @@ export class SitqModule {
    * })
    */
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    return { module: SitqModule, imports: [SitqCoreModule.forRootAsync(options)] };
+    return withCore(SitqCoreModule.forRootAsync(options));
   }
+}
+
+function withCore(core: DynamicModule): DynamicModule {
+  return { module: SitqModule, imports: [core, SitqFirstModule, SitqLastModule] };
 }

@@ -1,20 +1,16 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { Backend } from './core/backend.js';
 import type { Plugin } from './core/plugin.js';
 import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
+import { textOf } from './core/text-of.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
 import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
-import { NO_TICKS, workerOff } from './sitq.messages.js';
+import { listenFailed, NO_TICKS, workerOff } from './sitq.messages.js';
 import { isIsolatedThread } from './isolation/is-isolated-thread.js';
 import { TaskExplorer } from './task.explorer.js';
+import { watchListening } from './watch-listening.js';
 import { IsolatedThreads } from './worker/isolation/isolated-threads.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
 import { Worker } from './worker/worker.js';
@@ -24,15 +20,17 @@ import type { WorkerStats } from './worker/worker-stats.js';
 const THREAD = new URL('./isolation/isolated.thread.js', import.meta.url);
 
 /**
- * Nest's lifecycle for the worker: it claims only when the whole application is ready, and drains
- * before anything the handlers may use is torn down.
+ * The worker of this process.
  *
  * @publicApi
  */
 @Injectable()
-export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+export class WorkerHost {
   private readonly logger = new Logger(LOG_CONTEXT);
   private worker: Worker | null = null;
+  /** Set when the application closes, which it may do while it still boots. */
+  private closing = false;
+  private unwatch: (() => void) | undefined;
 
   constructor(
     @Inject(SITQ_OPTIONS) private readonly options: SitqOptions,
@@ -41,26 +39,75 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly context: TaskContext,
     private readonly backend: Backend,
     @Inject(SITQ_PLUGINS) private readonly plugins: Plugin[],
+    private readonly http: HttpAdapterHost,
   ) {}
 
-  onModuleInit(): void {
-    this.explorer.explore();
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    const { worker, serializer } = this.options;
-    if (isIsolatedThread()) return;
-    if (worker === false) {
+  /**
+   * The application is ready. Does nothing a second time.
+   *
+   * @internal
+   */
+  async start(): Promise<void> {
+    if (this.closing || this.worker || isIsolatedThread()) return;
+    if (this.options.worker === false) {
       const handlers = this.registry.names().length;
       if (handlers > 0) this.logger.log(workerOff(handlers));
       if (this.plugins.some((plugin) => plugin.tick)) this.logger.log(NO_TICKS);
       return;
     }
+    await this.launch();
+    this.unwatch = watchListening(this.http.httpAdapter?.getHttpServer(), {
+      onFailed: (error) => this.pause(error),
+      onListening: () => void this.resume(),
+    });
+  }
+
+  /**
+   * The application closes. Resolves when no handler runs any more, but for those that are closing
+   * it and wait for that themselves.
+   *
+   * @internal
+   */
+  async stop(): Promise<void> {
+    this.closing = true;
+    this.unwatch?.();
+    await this.worker?.stop();
+  }
+
+  /**
+   * The end of handlers for which {@link stop} did not wait.
+   *
+   * @internal
+   */
+  lingering(): Promise<void> | undefined {
+    return this.worker?.lingering();
+  }
+
+  /** What the worker of this process is doing; null when it has none. */
+  stats(): WorkerStats | null {
+    return this.worker?.stats() ?? null;
+  }
+
+  /** A boot that fails leaves nothing behind. */
+  private async launch(): Promise<void> {
+    const worker = this.createWorker();
+    this.worker = worker;
+    try {
+      await worker.start();
+    } catch (error) {
+      this.worker = null;
+      await worker.stop();
+      throw error;
+    }
+  }
+
+  private createWorker(): Worker {
     const { backend, registry, context, logger, plugins } = this;
-    const options = worker ?? {};
+    const { worker, serializer } = this.options;
+    const options = worker || {};
     const { isolation: settings, timeoutGrace } = readWorkerOptions(options);
     const isolation = settings && new IsolatedThreads(THREAD, settings, timeoutGrace, logger);
-    this.worker = new Worker({
+    return new Worker({
       backend,
       registry,
       context,
@@ -70,15 +117,19 @@ export class WorkerHost implements OnModuleInit, OnApplicationBootstrap, OnModul
       plugins: [...plugins, this.explorer.lateModules],
       isolation,
     });
-    await this.worker.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** An application that cannot listen is about to end, or tries another port. */
+  private pause(error: unknown): void {
+    this.logger.error(listenFailed(error));
+    void this.worker?.stop();
+  }
+
+  private async resume(): Promise<void> {
+    if (this.closing || this.worker?.stats().state === 'running') return;
     await this.worker?.stop();
-  }
-
-  /** What the worker of this process is doing; null when it has none. */
-  stats(): WorkerStats | null {
-    return this.worker?.stats() ?? null;
+    await this.launch().catch((error: unknown) => {
+      this.logger.error(`The worker cannot start: ${textOf(error)}`);
+    });
   }
 }

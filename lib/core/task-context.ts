@@ -23,6 +23,11 @@ export class TaskContext {
     return this.storage.getStore() !== undefined;
   }
 
+  /** The run that is under way here. @internal */
+  get current(): CurrentRun | undefined {
+    return this.storage.getStore();
+  }
+
   /**
    * The task.
    *

@@ -25,7 +25,6 @@ import { within } from '../core/within.js';
 import { withoutContext } from '../core/without-context.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { WorkerShutdownError } from '../errors/worker-shutdown.error.js';
-import { Bell } from './bell.js';
 import { CancelWatch } from './cancel-watch.js';
 import { Claimer } from './claimer.js';
 import { Culprits } from './heartbeat/culprits.js';
@@ -34,6 +33,7 @@ import { notIsolated } from './isolation/not-isolated.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoopLag } from './loop-lag.js';
 import { OutageLog } from './outage-log.js';
+import { Outstanding } from './outstanding.js';
 import { PluginTicker } from './plugin-ticker.js';
 import { Reporter } from './reporter.js';
 import { RunTransactions } from './run-transactions.js';
@@ -50,6 +50,7 @@ import type { WorkerStats } from './worker-stats.js';
 const LONGEST_ABORT = 2000;
 /** How long the last writes of a shutdown may take, in ms. */
 const LAST_WRITES = 1000;
+const NOT_ENDED = 'The handler closed the application and did not end within the shutdown timeout.';
 /** How often to look whether tasks that were claimed ahead still wait, in ms. */
 const LINE_INTERVAL = 100;
 
@@ -91,13 +92,12 @@ export class Worker implements RunObserver {
   private heartbeat: HeartbeatThread | undefined;
   private readonly culprits = new Culprits();
 
-  /** How many claimed tasks have no stored outcome yet. */
-  private unsettled = 0;
-  private readonly idle = new Bell();
+  private readonly outstanding = new Outstanding();
   private slotFreed = false;
   private lineTimer: NodeJS.Timeout | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
+  private ending: Promise<void> | undefined;
   private stopListening: (() => void) | undefined;
 
   /** @throws ConfigurationError for a bad option. */
@@ -140,10 +140,20 @@ export class Worker implements RunObserver {
     return this.starting;
   }
 
-  /** Drains and stops. Calling it again, or while it is under way, gives the same promise. */
+  /**
+   * Drains and stops. Calling it again, or while it is under way, gives the same promise. It does
+   * not wait for a handler that calls it: see {@link lingering}.
+   */
   stop(): Promise<void> {
+    const caller = this.slots.all().find((run) => run === this.context.current);
+    if (caller && !caller.concluded) this.outstanding.addCloser(caller);
     this.stopping ??= this.drain();
     return this.stopping;
+  }
+
+  /** The end of what {@link stop} did not wait for, if there is anything. */
+  lingering(): Promise<void> | undefined {
+    return this.ending;
   }
 
   stats(): WorkerStats {
@@ -207,7 +217,7 @@ export class Worker implements RunObserver {
 
   private runTask(reserved: ReservedTask): void {
     const handler = this.parts.registry.get(reserved.name);
-    this.unsettled += 1;
+    this.outstanding.add();
     if (!handler || this.state !== 'running' || !this.slots.capacities.has(reserved.name)) {
       void this.handBack(reserved);
       return;
@@ -250,9 +260,8 @@ export class Worker implements RunObserver {
     }, LINE_INTERVAL).unref();
   }
 
-  settled(): void {
-    this.unsettled -= 1;
-    if (this.unsettled === 0) this.idle.ring();
+  settled(run: TaskRun): void {
+    this.outstanding.remove(run);
   }
 
   refused({ reserved: { id, name, lease } }: TaskRun): void {
@@ -285,7 +294,7 @@ export class Worker implements RunObserver {
     } catch (error) {
       this.parts.logger.warn(`Task ${name} ${id} could not be given back: ${textOf(error)}`);
     }
-    this.settled();
+    this.outstanding.remove();
   }
 
   /** A cancel that came for it meanwhile is its end. */
@@ -312,12 +321,27 @@ export class Worker implements RunObserver {
     if (started) {
       const abortAt = deadline - Math.min(LONGEST_ABORT, shutdownTimeout / 5);
       await within(abortAt - performance.now(), claimed);
-      await this.allSettled(abortAt);
-      for (const run of this.slots.all()) run.abort(new WorkerShutdownError());
-      await this.allSettled(deadline);
+      await this.outstanding.others(abortAt);
+      for (const run of this.outstanding.among(this.slots.all()))
+        run.abort(new WorkerShutdownError());
+      await this.outstanding.others(deadline);
       await this.parts.isolation?.stop(); // whoever is next must not find one that goes on
       this.giveBackWhatRuns();
-      await this.allSettled(performance.now() + LAST_WRITES);
+      await this.outstanding.others(performance.now() + LAST_WRITES);
+    }
+    const ending = this.end(started, deadline);
+    if (this.outstanding.closers.length === 0) return ending;
+    this.ending = ending;
+  }
+
+  /** A handler that called for it spends its attempt when it does not end: it would call again. */
+  private async end(started: boolean, deadline: number): Promise<void> {
+    await this.outstanding.all(deadline);
+    for (const run of this.outstanding.closers) {
+      void this.runner.conclude(run, { kind: 'threw', error: new Error(NOT_ENDED) });
+    }
+    if (started) {
+      await this.outstanding.all(performance.now() + LAST_WRITES);
       await within(LAST_WRITES, this.leases?.stop());
       await within(LAST_WRITES, this.heartbeat?.stop());
     }
@@ -329,15 +353,8 @@ export class Worker implements RunObserver {
     if (started) this.parts.logger.log(`Worker ${this.id} has stopped.`);
   }
 
-  /** Resolves when every outcome is stored, or at the deadline. */
-  private async allSettled(deadline: number): Promise<void> {
-    while (this.unsettled > 0 && performance.now() < deadline) {
-      await this.idle.wait(deadline - performance.now());
-    }
-  }
-
   private giveBackWhatRuns(): void {
-    for (const run of this.slots.all().filter(({ concluded }) => !concluded)) {
+    for (const run of this.outstanding.among(this.slots.all())) {
       this.parts.logger.warn(
         `Task ${run.reserved.name} ${run.reserved.id} still runs at the end of the shutdown ` +
           `timeout; it is given back.`,

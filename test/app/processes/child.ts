@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { StoreOptions } from '../stores.js';
 import type { Answer, ChildEvent, LedgerEntry, ProducerConfig, WorkerConfig } from './protocol.js';
 
 /** The compiled processes: beside this file, unless it is not compiled itself. */
@@ -59,6 +60,16 @@ export class Child<C extends Named = Named> {
     return new Child('boot', { name });
   }
 
+  /** Boots applications that fail, and ends by itself. */
+  static failing(name: string, store: StoreOptions): Child {
+    return new Child('failing', { name, store } as Named);
+  }
+
+  /** Runs a handler that closes its application, and ends by itself. */
+  static closer(name: string, store: StoreOptions): Child {
+    return new Child('closer', { name, store } as Named);
+  }
+
   /** An application with a transaction host, to be booted by `ask('boot', ...)`. */
   static cls(name: string): Child {
     return new Child('cls', { name });
@@ -72,7 +83,7 @@ export class Child<C extends Named = Named> {
   }
 
   private constructor(
-    kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'boot' | 'cls',
+    kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'boot' | 'cls' | 'failing' | 'closer',
     readonly config: C,
   ) {
     const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));

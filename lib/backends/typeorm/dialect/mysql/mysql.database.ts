@@ -30,11 +30,13 @@ import { threadConnection } from '../thread-connection.js';
 import type { Registration } from '../worker-watch.js';
 import { inPortions } from './in-portions.js';
 import { liftCaution } from './lift-caution.js';
+import { letProcessEnd } from './let-process-end.js';
 import { MysqlConnections, type Run } from './mysql.connections.js';
 import { isConflict, isMissingTable, isMistake, isOutage, toBackendError } from './mysql.errors.js';
 import { MysqlJoinedWrites } from './mysql.joined-writes.js';
 import { MysqlInserts } from './mysql.inserts.js';
 import { laneValues, nextOf, union } from './mysql.lanes.js';
+
 import { MysqlReads } from './mysql.reads.js';
 import { MysqlRescue } from './mysql.rescue.js';
 import { mysqlSchema } from './mysql.schema.js';
@@ -140,8 +142,9 @@ export class MysqlDatabase implements ServerDatabase {
   }
 
   async attach(dataSource: DataSource): Promise<void> {
-    const { packet } = await inspectServer(dataSource, this.place);
     const { pool } = dataSource.driver as unknown as { pool: Pool };
+    letProcessEnd(pool);
+    const { packet } = await inspectServer(dataSource, this.place);
     this.connections = new MysqlConnections(pool, packet);
     this.threadOptions = threadOptions(pool, this.settings);
   }

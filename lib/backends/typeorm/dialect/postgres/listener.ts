@@ -68,6 +68,7 @@ export class Listener {
       return;
     }
     if (this.closed) return connections.drop(client);
+    unref(client); // to hear is not to keep the process alive
     this.client = client;
     if (this.missed) onGap();
     this.missed = false;
@@ -168,6 +169,10 @@ export class Listener {
     clearTimeout(this.timer);
     if (!this.closed) this.timer = setTimeout(() => void work(), ms).unref();
   }
+}
+
+function unref(client: Client): void {
+  (client as unknown as { unref: () => void }).unref();
 }
 
 /** Without the goodbye, which a half-open connection would wait for. */

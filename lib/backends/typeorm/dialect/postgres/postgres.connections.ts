@@ -67,6 +67,7 @@ export class PostgresConnections {
       extra: {
         keepAlive: true,
         keepAliveInitialDelayMillis: KEEP_ALIVE,
+        allowExitOnIdle: true, // an application that failed to boot closes nothing
         ...(extra as object),
         stream: this.sockets.create,
       },
