@@ -7,6 +7,7 @@ import { ConfigurationError } from './errors/configuration.error.js';
 import { LOG_CONTEXT } from './sitq.constants.js';
 import {
   doubtfulName,
+  enqueuedUnknown,
   loadedLate,
   noInstance,
   notProvided,
@@ -28,6 +29,8 @@ export class TaskExplorer {
   private readonly logger = new Logger(LOG_CONTEXT);
   /** Who runs the tasks of a name. */
   private readonly holders = new Map<string, Holder>();
+  /** Names that were enqueued when no handler of theirs could be known. */
+  private readonly unforeseen = new Set<string>();
   /** How many modules have been looked through. */
   private explored = 0;
 
@@ -35,10 +38,13 @@ export class TaskExplorer {
     private readonly discovery: DiscoveryService,
     private readonly modules: ModulesContainer,
     private readonly registry: HandlerRegistry,
-  ) {}
+  ) {
+    registry.foresee = (name) => this.foresee(name);
+  }
 
   /** @throws ConfigurationError for the first handler that is wrong. */
   explore(): void {
+    this.registry.foresee = undefined;
     for (const wrapper of this.wrappers()) {
       for (const offer of offersOf(wrapper)) this.take(wrapper, offer);
     }
@@ -66,8 +72,27 @@ export class TaskExplorer {
     return [...all.filter((each) => !isStandIn(each)), ...all.filter(isStandIn)];
   }
 
+  /**
+   * A handler that is enqueued while the application is made: its class is known, but need not have
+   * an instance. What a factory is yet to make is not known at all, which shows at the boot.
+   */
+  private foresee(name: string): Offer['handler'] | undefined {
+    for (const wrapper of this.wrappers()) {
+      for (const { handler } of offersOf(wrapper)) if (handler.name === name) return handler;
+    }
+    this.unforeseen.add(name);
+    return undefined;
+  }
+
+  private requireForeseen({ name, origin, queue, priority }: Offer['handler']): void {
+    const isAsForeseen = queue === 'default' && priority === 0;
+    if (isAsForeseen || !this.unforeseen.has(name)) return;
+    throw new ConfigurationError(enqueuedUnknown(name, origin), 'name');
+  }
+
   private take(wrapper: Wrapper, offer: Offer): void {
     const { className, handler, isDoubtful, method } = offer;
+    this.requireForeseen(handler);
     if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
       const scope = wrapper.isTransient ? 'transient' : 'request-scoped';
       throw new ConfigurationError(notStatic(handler.origin, scope), 'scope', scope);

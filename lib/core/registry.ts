@@ -1,8 +1,13 @@
 import { ConfigurationError } from '../errors/configuration.error.js';
 import type { Handler } from './handler.js';
 
+type HandlerDefaults = Pick<Handler, 'name' | 'queue' | 'priority'>;
+
 /** The handlers of this process by name. Nothing else can be called by a task. */
 export class HandlerRegistry {
+  /** Looks for what is known of a handler that is not added yet. Nest sets it while it boots. */
+  foresee: ((name: string) => HandlerDefaults | undefined) | undefined;
+
   private readonly handlers = new Map<string, Handler>();
   private readonly byClass = new Map<object, Map<string, Handler>>();
 
@@ -34,6 +39,11 @@ export class HandlerRegistry {
 
   get(name: string): Handler | undefined {
     return this.handlers.get(name);
+  }
+
+  /** What a task gets that is enqueued by name; undefined for handlers of other processes. */
+  defaultsOf(name: string): HandlerDefaults | undefined {
+    return this.handlers.get(name) ?? this.foresee?.(name);
   }
 
   names(): string[] {

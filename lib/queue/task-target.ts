@@ -23,7 +23,7 @@ export class TaskTargets {
 
   /** Handlers that this process does not know are somebody else's: they get the defaults. */
   byName(name: string): TaskTarget {
-    const known = this.registry.get(name);
+    const known = this.registry.defaultsOf(name);
     if (known) return known;
     if (NAME.parse(name) === undefined) {
       throw new ValidationError(
