@@ -332,6 +332,31 @@ describe('enqueueMany', () => {
     }
   });
 
+  test.each(['plainly', 'asynchronously'])(
+    'cuts a chunk of large arguments sooner, %s',
+    async (how) => {
+      let drawn = 0;
+      const ahead: number[] = [];
+      const sizes: number[] = [];
+      const large = 'x'.repeat(1_000_000);
+      function* letters(): Iterable<[string]> {
+        for (drawn = 1; drawn <= 12; drawn += 1) yield [large];
+      }
+      async function* slowly(): AsyncIterable<[string]> {
+        yield* letters();
+      }
+      const queue = await idleQueue();
+      const onChunk = (ids: string[]) => {
+        sizes.push(ids.length);
+        ahead.push(drawn);
+      };
+      const items = how === 'plainly' ? letters() : slowly();
+      expect(await queue.enqueueMany('send', items, { onChunk })).toBe(12);
+      expect(sizes).toEqual([5, 5, 2]);
+      expect(ahead[0]).toBeLessThan(12);
+    },
+  );
+
   test('draws from a generator only one chunk ahead of the one at hand', async () => {
     const queue = await idleQueue();
     let drawn = 0;

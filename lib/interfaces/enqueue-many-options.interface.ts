@@ -8,7 +8,7 @@ import type { EnqueueOptions } from './enqueue-options.interface.js';
 export interface EnqueueManyOptions<
   Args extends readonly unknown[] = readonly unknown[],
 > extends Omit<EnqueueOptions, 'id'> {
-  /** Tasks per transaction, 1..10000. @default 1000 */
+  /** Tasks per transaction, 1..10000; fewer where their arguments take more than 4 MiB. @default 1000 */
   chunkSize?: number;
   /** An id of your own for each task: doing it all again then changes nothing. @default a new UUIDv7 */
   id?: (args: Args, index: number) => string;

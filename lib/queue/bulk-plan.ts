@@ -16,6 +16,7 @@ export interface BulkPlan {
   readonly chunkSize: number;
   readonly onChunk: ((ids: string[]) => void) | undefined;
   readonly manager: EnqueuePlan['manager'];
+  readonly delay: number;
   /** What holds for the task of these arguments. */
   readonly planOf: (args: unknown, index: number) => EnqueuePlan;
 }
@@ -38,6 +39,7 @@ export function planBulk(label: string, options: EnqueueManyOptions = {}): BulkP
     chunkSize: given.chunkSize ?? 1000,
     onChunk: given.onChunk,
     manager: plan.manager,
+    delay: plan.delay,
     planOf: idOf ? planOf : () => plan,
   };
 }

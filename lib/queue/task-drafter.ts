@@ -6,10 +6,13 @@ import type { Plugin, TaskDraft } from '../core/plugin.js';
 import type { NewTask } from '../core/task.js';
 import { ValidationError } from '../errors/validation.error.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
+import type { BulkPlan } from './bulk-plan.js';
 import type { TaskTarget } from './task-target.js';
 
 /** So many tasks are drafted in one turn of the event loop. */
 const AT_A_STRETCH = 100;
+/** Where a chunk ends that has fewer tasks than it may, in characters of arguments. */
+const LARGEST_CHUNK = 4 * 1024 * 1024;
 
 /** Makes the row of a task from a target, arguments and options. */
 export class TaskDrafter {
@@ -26,22 +29,22 @@ export class TaskDrafter {
 
   /** A promise only where a plugin has a say, or the time must be asked for: most tasks need none. */
   draft(target: TaskTarget, args: unknown, plan: EnqueuePlan): NewTask | Promise<NewTask> {
-    const asking = plan.delay > 0 ? this.clock.refresh?.() : undefined;
-    return asking
-      ? asking.then(() => this.draftNow(target, args, plan))
-      : this.draftNow(target, args, plan);
+    const asking = this.refreshFor(plan.delay);
+    const draft = () => this.finish(this.encode(target, args, plan), args);
+    return asking ? asking.then(draft) : draft();
   }
 
-  private draftNow(
-    target: TaskTarget,
-    args: unknown,
-    plan: EnqueuePlan,
-  ): NewTask | Promise<NewTask> {
+  /** What is due in a while is so by a clock that is right. */
+  private refreshFor(delay: number): Promise<void> | undefined {
+    return delay > 0 ? this.clock.refresh?.() : undefined;
+  }
+
+  private encode(target: TaskTarget, args: unknown, plan: EnqueuePlan): NewTask {
     if (!Array.isArray(args)) {
       throw new ValidationError(`The arguments of ${target.name} must be an array.`, 'args', args);
     }
     const now = this.clock.now();
-    const task: NewTask = {
+    return {
       id: plan.id ?? this.ids.next(),
       name: target.name,
       queue: plan.queue ?? target.queue,
@@ -54,30 +57,60 @@ export class TaskDrafter {
       meta: plan.meta,
       createdAt: now,
     };
-    return this.plugins.length === 0 ? task : this.askPlugins(task, args);
   }
 
-  /** Between stretches others have a turn: who asks for a page, and the chunk before this one. */
+  private finish(task: NewTask, args: unknown): NewTask | Promise<NewTask> {
+    if (this.plugins.length === 0) return task;
+    const asked = this.askPlugins(task, args as unknown[]);
+    asked.catch(() => undefined); // is told with its chunk
+    return asked;
+  }
+
+  /**
+   * In chunks of so many tasks, or of fewer large ones. Between stretches others have a turn: who
+   * asks for a page, and the chunk before this one.
+   */
   async *draftChunks(
     target: TaskTarget,
-    chunks: AsyncIterable<unknown[]>,
-    planOf: (args: unknown, index: number) => EnqueuePlan,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
+    { chunkSize, delay, planOf }: Pick<BulkPlan, 'chunkSize' | 'delay' | 'planOf'>,
   ): AsyncGenerator<NewTask[]> {
     let index = 0;
-    const draft = (args: unknown) => this.draft(target, args, planOf(args, index++));
-    for await (const chunk of chunks) {
-      const tasks: NewTask[] = [];
-      for (let at = 0; at < chunk.length; at += AT_A_STRETCH) {
-        if (at > 0) await nextTurn();
-        const stretch = chunk.slice(at, at + AT_A_STRETCH);
-        tasks.push(
-          ...(this.plugins.length === 0
-            ? (stretch.map(draft) as NewTask[])
-            : await Promise.all(stretch.map(async (args) => draft(args)))),
-        );
+    let size = 0;
+    let drafts: (NewTask | Promise<NewTask>)[] = [];
+    const isFullWith = (args: unknown): boolean => {
+      const task = this.encode(target, args, planOf(args, index++));
+      size += task.payload.length;
+      drafts.push(this.finish(task, args));
+      return drafts.length === chunkSize || size >= LARGEST_CHUNK;
+    };
+    const cut = async (): Promise<NewTask[]> => {
+      const chunk = drafts;
+      [drafts, size] = [[], 0];
+      return this.plugins.length === 0 ? (chunk as NewTask[]) : Promise.all(chunk);
+    };
+    const rest = async () => {
+      if (drafts.length % AT_A_STRETCH !== 0) return;
+      if (this.plugins.length > 0) drafts = await Promise.all(drafts);
+      await nextTurn();
+      await this.refreshFor(delay);
+    };
+    await this.refreshFor(delay);
+    if (Symbol.iterator in items) {
+      // Kept apart from the loop below: awaiting every item would cost more than storing it.
+      for (const args of items) {
+        if (isFullWith(args)) yield await cut();
+        else if (drafts.length % AT_A_STRETCH === 0) await rest();
       }
-      yield tasks;
+    } else {
+      for await (const args of items) {
+        const asking = this.refreshFor(delay);
+        if (asking) await asking;
+        if (isFullWith(args)) yield await cut();
+        else await rest();
+      }
     }
+    if (drafts.length > 0) yield await cut();
   }
 
   private async askPlugins(task: NewTask, args: unknown[]): Promise<NewTask> {

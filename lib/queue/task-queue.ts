@@ -30,7 +30,6 @@ import { ValidationError } from '../errors/validation.error.js';
 import type { EnqueueManyOptions } from '../interfaces/enqueue-many-options.interface.js';
 import type { EnqueueOptions } from '../interfaces/enqueue-options.interface.js';
 import { planBulk } from './bulk-plan.js';
-import { chunks } from './chunks.js';
 import { oneAhead } from './one-ahead.js';
 import { NameWatch } from './name-watch.js';
 import { planEnqueue, type EnqueuePlan } from './enqueue-plan.js';
@@ -180,11 +179,7 @@ export class TaskQueue {
       throw refuse(`${label}: give an iterable of argument arrays.`, 'args', argsOfEach);
     }
     const manager = this.managerFor(bulk);
-    const drafts = this.drafter.draftChunks(
-      target,
-      chunks(argsOfEach, bulk.chunkSize),
-      bulk.planOf,
-    );
+    const drafts = this.drafter.draftChunks(target, argsOfEach, bulk);
     this.names.note(target.name);
     let stored = 0;
     // A connection of the application may have its own use for the time between.
