@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Backend } from './core/backend.js';
 import type { Plugin } from './core/plugin.js';
@@ -6,18 +6,17 @@ import { HandlerRegistry } from './core/registry.js';
 import { TaskContext } from './core/task-context.js';
 import { textOf } from './core/text-of.js';
 import type { SitqOptions } from './interfaces/sitq-options.interface.js';
-import { LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
+import { ISOLATED_APP, LOG_CONTEXT, SITQ_OPTIONS, SITQ_PLUGINS } from './sitq.constants.js';
 import { listenFailed, NO_TICKS, workerOff } from './sitq.messages.js';
+import { bootsItself } from './isolation/boots-itself.js';
 import { isIsolatedThread } from './isolation/is-isolated-thread.js';
+import { threadScript } from './isolation/thread-script.js';
 import { TaskExplorer } from './task.explorer.js';
 import { watchListening } from './watch-listening.js';
 import { IsolatedThreads } from './worker/isolation/isolated-threads.js';
 import { readWorkerOptions } from './worker/worker-settings.js';
 import { Worker } from './worker/worker.js';
 import type { WorkerStats } from './worker/worker-stats.js';
-
-/** What each thread of isolated handlers runs. */
-const THREAD = new URL('./isolation/isolated.thread.js', import.meta.url);
 
 /**
  * The worker of this process.
@@ -40,6 +39,7 @@ export class WorkerHost {
     private readonly backend: Backend,
     @Inject(SITQ_PLUGINS) private readonly plugins: Plugin[],
     private readonly http: HttpAdapterHost,
+    @Optional() @Inject(ISOLATED_APP) private readonly isIsolatedApp = false,
   ) {}
 
   /**
@@ -48,6 +48,8 @@ export class WorkerHost {
    * @internal
    */
   async start(): Promise<void> {
+    const isStranger = isIsolatedThread() && !this.isIsolatedApp;
+    if (isStranger && this.options.worker !== false) throw bootsItself();
     if (this.closing || this.worker || isIsolatedThread()) return;
     if (this.options.worker === false) {
       const handlers = this.registry.names().length;
@@ -106,7 +108,7 @@ export class WorkerHost {
     const { worker, serializer } = this.options;
     const options = worker || {};
     const { isolation: settings, timeoutGrace } = readWorkerOptions(options);
-    const isolation = settings && new IsolatedThreads(THREAD, settings, timeoutGrace, logger);
+    const isolation = settings && new IsolatedThreads(threadScript, settings, timeoutGrace, logger);
     return new Worker({
       backend,
       registry,

@@ -1,4 +1,9 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import {
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { isObservable } from 'rxjs';
 import { Backend } from '../core/backend.js';
@@ -7,7 +12,7 @@ import { PayloadCodec } from '../core/payload-codec.js';
 import { HandlerRegistry } from '../core/registry.js';
 import { TaskContext } from '../core/task-context.js';
 import type { SitqOptions } from '../interfaces/sitq-options.interface.js';
-import { SITQ_OPTIONS } from '../sitq.constants.js';
+import { ISOLATED_APP, SITQ_OPTIONS } from '../sitq.constants.js';
 import {
   type AbortOrder,
   type RunNews,
@@ -29,7 +34,7 @@ export class IsolatedApp {
 
   static async boot({ module: file, export: name }: ThreadModule): Promise<IsolatedApp> {
     const module = moduleOf((await import(file)) as Record<string, unknown>, name);
-    const app = await NestFactory.createApplicationContext(module, {
+    const app = await NestFactory.createApplicationContext(rootOf(module), {
       logger: ['error', 'warn'], // that it boots is no news; what its handlers log is
       abortOnError: false,
     });
@@ -98,4 +103,19 @@ export class IsolatedApp {
   private get registry(): HandlerRegistry {
     return this.app.get(HandlerRegistry, { strict: false });
   }
+}
+
+/** Tells the application of the thread from one that its file boots itself. */
+@Module({})
+class IsolatedRoot {}
+
+function rootOf(module: Type): DynamicModule {
+  const providers = [{ provide: ISOLATED_APP, useValue: true }];
+  return {
+    module: IsolatedRoot,
+    global: true,
+    imports: [module],
+    providers,
+    exports: [ISOLATED_APP],
+  };
 }

@@ -403,11 +403,11 @@ export class Worker implements RunObserver {
 
   private createHeartbeat(backend: ThreadBeatingBackend): HeartbeatThread | undefined {
     const { lease, maxBlocked } = this.settings;
-    const beat = maxBlocked > 0 ? backend.threadBeat() : null;
-    if (!beat) return undefined;
+    if (maxBlocked === 0) return undefined;
     const { logger } = this.parts;
     const onBlocked = (ms: number, isKept: boolean) => this.wasBlocked(ms, isKept);
-    return new HeartbeatThread({ workerId: this.id, lease, maxBlocked, beat, logger, onBlocked });
+    const parts = { workerId: this.id, lease, maxBlocked, backend, logger, onBlocked };
+    return new HeartbeatThread(parts);
   }
 
   private wasBlocked(ms: number, isKept: boolean): void {

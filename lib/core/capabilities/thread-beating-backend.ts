@@ -22,7 +22,11 @@ export interface ThreadBeat {
  * @publicApi
  */
 export interface ThreadBeatingBackend {
-  /** Null where a thread cannot reach the store, such as one in memory. */
+  /**
+   * Null where it is not needed, as nobody else can take this process's tasks.
+   *
+   * @throws Error that says why a thread cannot reach the store.
+   */
   threadBeat(): ThreadBeat | null;
 }
 

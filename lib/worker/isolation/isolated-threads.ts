@@ -3,7 +3,6 @@ import { BroadcastChannel } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Handler } from '../../core/handler.js';
 import type { SitqLogger } from '../../core/logger.js';
-import { textOf } from '../../core/text-of.js';
 import { within } from '../../core/within.js';
 import { ConfigurationError } from '../../errors/configuration.error.js';
 import {
@@ -17,6 +16,7 @@ import {
 import { IsolatedCall } from './isolated-call.js';
 import type { IsolationSettings } from './isolation-settings.js';
 import type { IsolatedRun, Isolation } from './isolation.js';
+import { refusedModule } from './refused-module.js';
 
 /** How long the applications in the threads may take to close, in ms. */
 const LONGEST_CLOSE = 2000;
@@ -34,9 +34,9 @@ export class IsolatedThreads implements Isolation {
   /** Threads that are in the middle of a run. */
   private busy = 0;
 
-  /** @param script what a thread runs. @param grace between the signal and the end, in ms. */
+  /** @param script tells what a thread runs. @param grace between the signal and the end, in ms. */
   constructor(
-    private readonly script: URL,
+    private readonly script: () => URL,
     private readonly settings: IsolationSettings,
     private readonly grace: number,
     private readonly logger: SitqLogger,
@@ -53,7 +53,7 @@ export class IsolatedThreads implements Isolation {
       if (missing) throw new Error(`it has no handler '${missing.name}' (${missing.origin})`);
     } catch (error) {
       await this.stop();
-      throw this.refused(error);
+      throw refusedModule(this.settings, error);
     }
   }
 
@@ -96,9 +96,10 @@ export class IsolatedThreads implements Isolation {
   private async createPool(): Promise<Piscina> {
     const { maxHeap, module, export: name } = this.settings;
     const mark: ThreadModule = { module, export: name, pool: this.id };
+    const script = this.script();
     const { Piscina: Pool } = await importPiscina();
     const pool = new Pool({
-      filename: this.script.href,
+      filename: script.href,
       minThreads: this.threads,
       maxThreads: this.threads,
       env: { ...process.env, [THREAD_MODULE]: JSON.stringify(mark) },
@@ -129,18 +130,6 @@ export class IsolatedThreads implements Isolation {
     });
     channel.postMessage({ pool: this.id, kind: 'close' } satisfies CloseMessage);
     await closed.finally(() => channel.close());
-  }
-
-  private refused(cause: unknown): ConfigurationError {
-    const { export: name, module } = this.settings;
-    return new ConfigurationError(
-      `worker options: the module of isolation, ${name ? `${name} in ` : ''}${module}, cannot be ` +
-        `used: ${textOf(cause)}. It needs SitqModule.forRoot and every provider whose handlers ` +
-        `have isolate: true.`,
-      'worker.isolation',
-      module,
-      { cause },
-    );
   }
 }
 

@@ -9,6 +9,11 @@ const COMPILED = new URL(
   import.meta.url,
 );
 
+/** The compiled file of a kind of process. */
+export function processFile(kind: string): string {
+  return fileURLToPath(new URL(`${kind}.process.js`, COMPILED));
+}
+
 /** How a process ended. */
 export interface Exit {
   readonly code: number | null;
@@ -19,6 +24,10 @@ export interface Exit {
 interface Named {
   readonly name: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** More options of Node. */
+  readonly execArgv?: readonly string[];
+  /** Another file than that of its kind, such as a bundle of it. */
+  readonly file?: string;
 }
 
 /** A child process as a test sees it. */
@@ -86,10 +95,9 @@ export class Child<C extends Named = Named> {
     kind: 'worker' | 'producer' | 'payments' | 'isolated' | 'boot' | 'cls' | 'failing' | 'closer',
     readonly config: C,
   ) {
-    const file = fileURLToPath(new URL(`${kind}.process.js`, COMPILED));
-    this.process = fork(file, [JSON.stringify(config)], {
+    this.process = fork(config.file ?? processFile(kind), [JSON.stringify(config)], {
       env: { ...process.env, ...config.env },
-      execArgv: ['--enable-source-maps'],
+      execArgv: ['--enable-source-maps', ...(config.execArgv ?? [])],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     Child.living.add(this);

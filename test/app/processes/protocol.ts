@@ -21,6 +21,10 @@ export interface WorkerConfig {
   readonly ownDatabase?: 'first' | 'last';
   /** More environment of the process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More options of Node. */
+  readonly execArgv?: readonly string[];
+  /** Another file than that of its kind, such as a bundle of it. */
+  readonly file?: string;
 }
 
 /** How a producer process is started. */

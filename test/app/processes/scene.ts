@@ -49,9 +49,13 @@ export class Scene {
   }
 
   /** Starts a process with isolated handlers. */
-  isolated(name: string, worker?: WorkerOptions): Child<WorkerConfig> {
+  isolated(
+    name: string,
+    worker?: WorkerOptions,
+    more?: Partial<WorkerConfig>,
+  ): Child<WorkerConfig> {
     const { options: store, ledger } = this;
-    return this.keep(Child.isolated({ name, store, ledger, worker }));
+    return this.keep(Child.isolated({ name, store, ledger, worker, ...more }));
   }
 
   /** Starts a producer process. */

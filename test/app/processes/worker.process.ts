@@ -36,21 +36,26 @@ class WorkerProcessModule {
 
 const config = JSON.parse(process.argv[2]!) as WorkerConfig;
 
-if (config.waitForGo) {
-  await new Promise<void>((go) => {
-    process.once('message', () => go());
-    tell({ event: 'loaded' });
+/** A function, as there is no await outside of one in a bundle of CommonJS. */
+async function main(): Promise<void> {
+  if (config.waitForGo) {
+    await new Promise<void>((go) => {
+      process.once('message', () => go());
+      tell({ event: 'loaded' });
+    });
+  }
+  const app = await NestFactory.createApplicationContext(WorkerProcessModule.with(config), {
+    logger: config.log ? ['error', 'warn', 'log'] : ['error', 'warn'],
   });
+  app.enableShutdownHooks();
+  answer({
+    stats: () => app.get(WorkerHost).stats(),
+    cpu: () => process.cpuUsage(),
+    release: (task: string) => app.get(ProcessTasks).release(task),
+    handleOwnFile: (how: Handling) => handleOwnFile(config.store, how),
+    close: () => app.close(),
+  });
+  tell({ event: 'ready' });
 }
-const app = await NestFactory.createApplicationContext(WorkerProcessModule.with(config), {
-  logger: config.log ? ['error', 'warn', 'log'] : ['error', 'warn'],
-});
-app.enableShutdownHooks();
-answer({
-  stats: () => app.get(WorkerHost).stats(),
-  cpu: () => process.cpuUsage(),
-  release: (task: string) => app.get(ProcessTasks).release(task),
-  handleOwnFile: (how: Handling) => handleOwnFile(config.store, how),
-  close: () => app.close(),
-});
-tell({ event: 'ready' });
+
+void main();

@@ -349,11 +349,9 @@ export class MysqlDatabase implements ServerDatabase {
     });
   }
 
-  threadBeat(): ThreadBeat | null {
+  threadBeat(): ThreadBeat {
     const connection = threadConnection('mysql2/promise', this.threadOptions);
-    return (
-      connection && { kind: 'mysql2', statement: this.sql.extend, takesTime: false, ...connection }
-    );
+    return { kind: 'mysql2', statement: this.sql.extend, takesTime: false, ...connection };
   }
 
   private readonly run: Run = (...statement) => this.connections.run(...statement);

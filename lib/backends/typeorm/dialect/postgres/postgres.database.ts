@@ -304,11 +304,9 @@ export class PostgresDatabase implements ServerDatabase {
     return (await this.run(this.sql.prune, [status, endedBefore, most])).rowCount ?? 0;
   }
 
-  threadBeat(): ThreadBeat | null {
+  threadBeat(): ThreadBeat {
     const connection = threadConnection('pg', this.connections.threadOptions());
-    return (
-      connection && { kind: 'pg', statement: this.sql.extend, takesTime: false, ...connection }
-    );
+    return { kind: 'pg', statement: this.sql.extend, takesTime: false, ...connection };
   }
 
   /** `off` leaves the fsync of what this transaction wrote to a later one. */

@@ -1,13 +1,13 @@
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import type { Check } from '../../doctor/check.js';
-
-const load = createRequire(import.meta.url);
+import { findModule } from '../../find-module.js';
 
 /** The driver, and whether this Node gets along with it. */
 export const driverCheck: Check = {
   name: 'driver',
   run: async () => {
-    const { version } = load('better-sqlite3/package.json') as { version: string };
+    const manifest = readFileSync(findModule('better-sqlite3/package.json'), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
     const text = `better-sqlite3 ${version} on Node ${process.version}`;
     const data = { version, node: process.version };
     if (!mayAbort(process.version, version)) return { state: 'well', text, data };

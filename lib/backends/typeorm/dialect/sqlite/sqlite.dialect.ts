@@ -301,7 +301,7 @@ export class SqliteDialect implements Dialect {
       timeout: PATIENCE,
     });
     const statement = this.schema.names.in(EXTEND);
-    return connection && { kind: 'better-sqlite3', statement, takesTime: true, ...connection };
+    return { kind: 'better-sqlite3', statement, takesTime: true, ...connection };
   }
 
   patienceFor(error: unknown): number {
