@@ -66,6 +66,23 @@ describe.each(stores())('tables of the first version on %s', (kind) => {
     expect((await queue.getTask(id))?.status).toBe('queued');
   });
 
+  test('keep what tasks have reported, and give nothing to a task that has not begun', async () => {
+    await fill();
+    const sql = await scene.connect();
+    const seqOf = (id: string) => `(SELECT seq FROM sitq_task WHERE id = '${id}')`;
+    for (const id of ['waits', 'runs']) {
+      await sql.run(
+        `INSERT INTO sitq_progress (task_seq, value) VALUES (${seqOf(id)}, '50')`,
+        `INSERT INTO sitq_log (task_seq, attempt, at, line) VALUES (${seqOf(id)}, 1, 1000, 'own')`,
+        `INSERT INTO sitq_log (task_seq, attempt, at, line) VALUES (${seqOf(id)}, 1, 999, 'old')`,
+      );
+    }
+    const queue = (await scene.open()).get(TaskQueue);
+    expect(await queue.getTask('runs')).toMatchObject({ progress: 50 });
+    expect(await queue.getLog('runs')).toMatchObject([{ line: 'own' }]);
+    expect(await queue.getTask('waits')).toMatchObject({ progress: null });
+  });
+
   test('serve processes of both versions while a deploy is under way', async () => {
     const queue = (await scene.open()).get(TaskQueue);
     await register('old');

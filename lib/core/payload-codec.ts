@@ -38,7 +38,7 @@ export class PayloadCodec {
   }
 
   decode(text: string): unknown {
-    return this.serializer.deserialize(text);
+    return this.serializer.deserialize(String(text)); // a column of SQLite may hold bytes
   }
 }
 

@@ -1,22 +1,24 @@
 import type { PayloadCodec } from './payload-codec.js';
+import { readArgs } from './read-args.js';
+import { readMeta } from './read-meta.js';
 import type { StoredError, StoredResult, Result } from './result.js';
 import type { StoredTask, Task } from './task.js';
 
-/** Reads a stored task for the application. */
+/** Reads a stored task for the application, which sees the rest of it whatever one column holds. */
 export function toTask(stored: StoredTask, codec: PayloadCodec): Task {
   return {
     id: stored.id,
     name: stored.name,
     queue: stored.queue,
-    args: codec.decode(stored.payload) as unknown[],
+    args: orElse([], () => readArgs(stored.payload, codec)),
     status: stored.status,
     priority: stored.priority,
     eta: new Date(stored.eta),
     attempt: stored.attempt,
     maxAttempts: stored.maxAttempts,
     workerId: stored.workerId,
-    meta: stored.meta === null ? {} : (JSON.parse(stored.meta) as Record<string, string>),
-    progress: stored.progress === null ? null : codec.decode(stored.progress),
+    meta: readMeta(stored.meta),
+    progress: stored.progress === null ? null : orElse(null, () => codec.decode(stored.progress!)),
     cancelRequested: stored.cancelRequestedAt !== null,
     createdAt: new Date(stored.createdAt),
     startedAt: stored.startedAt === null ? null : new Date(stored.startedAt),
@@ -38,4 +40,13 @@ export function toResult(stored: StoredResult): Result {
     createdAt: new Date(stored.createdAt),
     completedAt: stored.completedAt === null ? null : new Date(stored.completedAt),
   };
+}
+
+/** What `read` makes of a column, or this where it cannot. */
+function orElse<T>(otherwise: T, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
 }

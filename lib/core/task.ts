@@ -80,6 +80,7 @@ export interface Task {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
+  /** Empty where what is stored cannot be read. */
   readonly args: readonly unknown[];
   readonly status: TaskStatus;
   readonly priority: number;

@@ -9,6 +9,7 @@ import { isObservable } from 'rxjs';
 import { Backend } from '../core/backend.js';
 import { DefaultSerializer } from '../core/default-serializer.js';
 import { PayloadCodec } from '../core/payload-codec.js';
+import { readArgs } from '../core/read-args.js';
 import { HandlerRegistry } from '../core/registry.js';
 import { TaskContext } from '../core/task-context.js';
 import type { SitqOptions } from '../interfaces/sitq-options.interface.js';
@@ -83,7 +84,7 @@ export class IsolatedApp {
   private async perform(run: TaskRun): Promise<Pick<ThreadEnd, 'text' | 'error'>> {
     let value: unknown;
     try {
-      const args = this.codec.decode(run.reserved.payload) as unknown[];
+      const args = readArgs(run.reserved.payload, this.codec);
       const context = this.app.get(TaskContext, { strict: false });
       value = await context.enter(run, async () => {
         const returned = await run.handler.invoke(args);

@@ -103,7 +103,8 @@ function noWorkerText(
 }
 
 function at(instant: Date): string {
-  return instant.toISOString();
+  // One that somebody wrote may be none.
+  return Number.isNaN(instant.getTime()) ? 'no instant' : instant.toISOString();
 }
 
 function shown(error: StoredError | null): string {

@@ -1,7 +1,9 @@
 import type { Backend } from '../core/backend.js';
-import { isJournalingBackend } from '../core/capabilities/journaling-backend.js';
+import { isJournalingBackend, type Report } from '../core/capabilities/journaling-backend.js';
+import { inAscii } from '../core/in-ascii.js';
 import type { SitqLogger } from '../core/logger.js';
 import { withoutContext } from '../core/without-context.js';
+import { BackendError } from '../errors/backend.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { OutageLog } from './outage-log.js';
 import type { RunObserver } from './run-observer.js';
@@ -40,7 +42,13 @@ export class Reporter {
       this.warnOnce();
       return;
     }
-    this.backend.storeReport(run.reserved.id, report).then(
+    const { backend } = this;
+    const { id } = run.reserved;
+    const store = backend.storeReport(id, report).catch((error: unknown) => {
+      if (!(error instanceof BackendError && error.unstorable)) throw error;
+      return backend.storeReport(id, inPlainText(report));
+    });
+    store.then(
       () => this.outages.worked(STORE),
       (error: unknown) => {
         if (error instanceof LeaseLostError) this.observer.refused(run);
@@ -62,4 +70,13 @@ export class Reporter {
         `lines of tasks are not kept.`,
     );
   }
+}
+
+/** For a database that lacks some characters. */
+function inPlainText({ lease, progress, lines = [] }: Report): Report {
+  return {
+    lease,
+    ...(progress !== undefined && { progress: inAscii(progress) }),
+    lines: lines.map((line) => ({ ...line, line: inAscii(line.line) })),
+  };
 }

@@ -7,10 +7,12 @@ import type { PayloadCodec } from '../core/payload-codec.js';
 import { toStoredError } from '../core/stored-error.js';
 import type { ReservedTask } from '../core/task.js';
 import { textOf } from '../core/text-of.js';
+import { BackendError } from '../errors/backend.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import { QueueClosedError } from '../errors/queue-closed.error.js';
 import { TaskNotFoundError } from '../errors/task-not-found.error.js';
 import type { OutageLog } from './outage-log.js';
+import { plainOutcome } from './plain-outcome.js';
 import { unkeptResult } from './unkept-result.js';
 
 const LONGEST_PAUSE = 5_000;
@@ -53,12 +55,27 @@ export class Settler {
    * @throws LeaseLostError
    */
   async store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
+    const write = () => this.writeSomehow(task, outcome);
+    const stored = await write().catch((error: unknown) => this.insist(task, error, write));
+    return stored === NEVER ? undefined : stored;
+  }
+
+  /** What the store cannot hold is told it in plainer words. */
+  private async writeSomehow(
+    task: ReservedTask,
+    outcome: StorableOutcome,
+  ): Promise<StorableOutcome> {
     try {
       await this.write(task, outcome);
       return outcome;
     } catch (error) {
-      const done = await this.insist(task, error, () => this.write(task, outcome));
-      return done === NEVER ? undefined : outcome;
+      const isRefused = error instanceof BackendError && error.unstorable;
+      const plain = isRefused ? plainOutcome(outcome, error, this.codec) : undefined;
+      if (!plain) throw error;
+      this.logger.warn(
+        `The outcome of task ${task.id} is stored otherwise than it was: ${textOf(error)}`,
+      );
+      return this.writeSomehow(task, plain);
     }
   }
 

@@ -82,15 +82,18 @@ export class TaskRun implements CurrentRun {
   }
 
   get maxAttempts(): number {
-    return this.reserved.maxAttempts ?? this.handler.maxAttempts;
+    const { maxAttempts } = this.reserved;
+    return typeof maxAttempts === 'number' ? maxAttempts : this.handler.maxAttempts;
   }
 
   get lastAttempt(): boolean {
     return this.attempt >= this.maxAttempts;
   }
 
+  /** In ms. What is stored and is none counts as if there were none stored. */
   get timeout(): number | null {
-    return this.reserved.timeout ?? this.handler.timeout;
+    const { timeout } = this.reserved;
+    return typeof timeout === 'number' && timeout > 0 ? timeout : this.handler.timeout;
   }
 
   /** Made on demand: most handlers never look at it. */

@@ -5,7 +5,8 @@ import type { SitqLogger } from '../core/logger.js';
 import { decideOutcome, type Outcome, type RunEnd, type RunFacts } from '../core/outcome.js';
 import type { PayloadCodec } from '../core/payload-codec.js';
 import type { Plugin } from '../core/plugin.js';
-import type { BackoffPlan } from '../core/retry-policy.js';
+import { readArgs } from '../core/read-args.js';
+import { readBackoff } from '../core/read-backoff.js';
 import { toStoredError } from '../core/stored-error.js';
 import { textOf } from '../core/text-of.js';
 import type { TaskContext } from '../core/task-context.js';
@@ -20,6 +21,8 @@ import type { TaskRun } from './task-run.js';
 
 /** From so many ms on it is told who has kept the event loop busy. */
 const LONG = 100;
+/** A timer of more ms would run out at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** What a runner works with. */
 export interface TaskRunnerParts {
@@ -141,7 +144,7 @@ export class TaskRunner {
 
   private invocationOf(run: TaskRun): () => unknown {
     if (run.handler.isolate) return () => this.runIsolated(run, this.parts.isolation!);
-    const args = this.parts.codec.decode(run.reserved.payload) as unknown[];
+    const args = readArgs(run.reserved.payload, this.parts.codec);
     return () => run.handler.invoke(args);
   }
 
@@ -159,7 +162,7 @@ export class TaskRunner {
   /** Aborts the signal when time is up, and calls the run stuck when the grace is over too. */
   private watchTimeout(run: TaskRun): (() => void) | undefined {
     const { timeout } = run;
-    if (timeout === null) return undefined;
+    if (timeout === null || timeout > LONGEST_TIMER) return undefined;
     let timer = setTimeout(() => {
       run.abort(new TaskTimeoutError(run.reserved.id, timeout));
       if (run.handler.isolate) return; // its thread is ended after the grace
@@ -199,7 +202,7 @@ export class TaskRunner {
     const facts: RunFacts = {
       attempt: run.attempt,
       maxAttempts: run.maxAttempts,
-      backoff: backoff === null ? run.handler.backoff : (JSON.parse(backoff) as BackoffPlan),
+      backoff: (backoff === null ? undefined : readBackoff(backoff)) ?? run.handler.backoff,
       retryIf: run.handler.retryIf,
       abortReason: run.abortReason,
       task: () => run.task,

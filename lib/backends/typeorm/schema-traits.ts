@@ -38,6 +38,10 @@ export interface MigrationStatements {
 }
 
 /** Every migration, oldest first. */
-export const MIGRATIONS = ['CreateTables1763683200000', 'DescribeWorkers1763769600000'] as const;
+export const MIGRATIONS = [
+  'CreateTables1763683200000',
+  'DescribeWorkers1763769600000',
+  'TieReportsToTasks1763856000000',
+] as const;
 
 export type MigrationName = (typeof MIGRATIONS)[number];

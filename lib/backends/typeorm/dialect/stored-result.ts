@@ -1,4 +1,5 @@
-import type { ResultStatus, StoredError, StoredResult } from '../../../core/result.js';
+import { readStoredError } from '../../../core/read-stored-error.js';
+import type { ResultStatus, StoredResult } from '../../../core/result.js';
 import type { TaskStatus } from '../../../core/task.js';
 
 /** What the row of a task says of its result. */
@@ -26,9 +27,10 @@ export function storedResult(
 ): StoredResult {
   return {
     taskId,
-    status: STATUS[status],
+    // One that this version does not know has not ended, as far as it can tell.
+    status: STATUS[status] ?? 'pending',
     value: result,
-    error: error === null ? null : (JSON.parse(error) as StoredError),
+    error: readStoredError(error),
     createdAt,
     completedAt: finishedAt,
   };

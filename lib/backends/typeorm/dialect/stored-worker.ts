@@ -1,4 +1,5 @@
 import type { StoredWorker } from '../../../core/capabilities/worker-listing-backend.js';
+import { readJson } from '../../../core/read-json.js';
 import type { WorkerRow } from '../entities/worker.entity.js';
 
 /**
@@ -14,8 +15,8 @@ export function storedWorker(row: WorkerRow, running: string | null, now: number
     host,
     pid,
     version,
-    queues: queues === null ? null : (JSON.parse(queues) as string[]),
-    handlers: JSON.parse(handlers) as string[],
+    queues: queues === null ? null : names(queues),
+    handlers: names(handlers),
     limits: counts(limits),
     concurrency,
     lingering: counts(row.lingering),
@@ -29,6 +30,12 @@ export function storedWorker(row: WorkerRow, running: string | null, now: number
   };
 }
 
+function names(json: string): string[] {
+  const stored = readJson(json);
+  return Array.isArray(stored) ? stored.map(String) : [];
+}
+
 function counts(json: string | null): Record<string, number> {
-  return json === null ? {} : (JSON.parse(json) as Record<string, number>);
+  const stored = json === null ? undefined : readJson(json);
+  return typeof stored === 'object' && stored !== null ? (stored as Record<string, number>) : {};
 }

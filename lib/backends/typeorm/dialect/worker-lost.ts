@@ -1,3 +1,4 @@
+import { readStoredError } from '../../../core/read-stored-error.js';
 import type { StoredError } from '../../../core/result.js';
 
 const CODE = 'SITQ_WORKER_LOST';
@@ -8,10 +9,16 @@ const CODE = 'SITQ_WORKER_LOST';
  *
  * @param before what was stored before.
  */
-export function workerLost(workerId: string, attempt: number, before: string | null): string {
-  const earlier = before === null ? undefined : (JSON.parse(before) as StoredError);
+export function workerLost(
+  workerId: string | null,
+  attempt: number,
+  before: string | null,
+): string {
+  const earlier = readStoredError(before);
   const messages = earlier?.code === CODE ? [earlier.message] : [];
-  messages.push(`Worker ${workerId} died or lost its lease during attempt ${attempt}.`);
+  messages.push(
+    `Worker ${workerId ?? 'unknown'} died or lost its lease during attempt ${attempt}.`,
+  );
   const error: StoredError = {
     name: 'WorkerLostError',
     message: messages.join(' '),

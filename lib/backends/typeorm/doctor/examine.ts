@@ -8,6 +8,7 @@ import { driftCheck } from './checks/drift.check.js';
 import { migrationsCheck } from './checks/migrations.check.js';
 import { queuesCheck } from './checks/queues.check.js';
 import { rightsCheck } from './checks/rights.check.js';
+import { rowsCheck } from './checks/rows.check.js';
 import { workersCheck } from './checks/workers.check.js';
 import type { Finding } from './finding.js';
 import type { Patient } from './patient.js';
@@ -27,6 +28,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
     ...patient.inspection.checks,
     workersCheck,
     queuesCheck,
+    rowsCheck,
   ];
   const findings = new Map<string, Finding>();
   for (const check of checks) {

@@ -5,14 +5,16 @@ import type { SchemaTraits } from '../schema-traits.js';
 export interface ProgressRow {
   task_seq: number;
   value: string;
+  task_id: string | null;
+  task_created_at: number | null;
 }
 
 /**
  * The latest progress of a task, apart from the task so that writing it often does not rewrite
- * the payload.
+ * the payload. Of the task that has this id and this instant, too, as a line of the log is.
  */
 export function progressEntity({ names, types }: SchemaTraits) {
-  const { text, instant } = types;
+  const { name, text, instant } = types;
   return new EntitySchema<ProgressRow>({
     name: 'SitqProgress',
     tableName: names.plain('progress'),
@@ -20,6 +22,8 @@ export function progressEntity({ names, types }: SchemaTraits) {
     columns: {
       task_seq: { ...instant, primary: true },
       value: { ...text },
+      task_id: { ...name, nullable: true },
+      task_created_at: { ...instant, nullable: true },
     },
   });
 }

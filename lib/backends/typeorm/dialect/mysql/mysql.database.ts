@@ -41,7 +41,7 @@ import { MysqlReads } from './mysql.reads.js';
 import { MysqlRescue } from './mysql.rescue.js';
 import { mysqlSchema } from './mysql.schema.js';
 import { inspectServer } from './mysql.server.js';
-import { mysqlStatements, type MysqlStatements } from './mysql.statements.js';
+import { LARGEST, mysqlStatements, type MysqlStatements } from './mysql.statements.js';
 
 const PORT = 3306;
 const CONNECT_TIMEOUT = 5000;
@@ -284,31 +284,39 @@ export class MysqlDatabase implements ServerDatabase {
   report(reports: readonly TaskReport[]): Promise<ReadonlySet<string>> {
     return this.connections.transaction(async (run) => {
       const wanted = byLease(reports);
-      const held = new Map<string, number>();
+      const held = new Map<string, [seq: number, createdAt: number]>();
       await inPortions([...wanted.values()], async (part) => {
         const { rows } = await run(this.sql.reporting, [part.map(({ id }) => id)]);
-        for (const [seq, id, lease] of rows as [number, string, number][]) {
-          if (wanted.has(keyOf({ id, lease }))) held.set(keyOf({ id, lease }), seq);
+        for (const [seq, id, lease, createdAt] of rows as [number, string, number, number][]) {
+          const key = keyOf({ id, lease });
+          if (wanted.has(key)) held.set(key, [seq, createdAt]);
         }
       });
-      const kept = [...held].map(([key, seq]) => ({ seq, ...wanted.get(key)! }));
+      const kept = [...held].map(([key, [seq, createdAt]]) => ({
+        ...wanted.get(key)!,
+        seq,
+        createdAt,
+      }));
       await this.keep(run, kept);
       return new Set(held.keys());
     });
   }
 
-  private async keep(run: Run, reports: readonly (TaskReport & { seq: number })[]): Promise<void> {
+  private async keep(
+    run: Run,
+    reports: readonly (TaskReport & { seq: number; createdAt: number })[],
+  ): Promise<void> {
     const progress = reports.filter((report) => report.progress !== null);
     await inPortions(progress, async (part) => {
-      await run(this.sql.keepProgress, [part.map(({ seq, progress: value }) => [seq, value])]);
+      const rows = part.map((report) => [...tieOf(report), report.progress]);
+      await run(this.sql.keepProgress, [rows]);
     });
-    const lines = reports.flatMap(({ seq, lines: own }) => own.map((line) => ({ seq, ...line })));
-    await inPortions(lines, async (part) => {
-      const rows = part.map(({ seq, attempt, at, line }) => [seq, attempt, at, line]);
-      await run(this.sql.keepLines, [rows]);
-    });
-    for (const seq of new Set(lines.map((line) => line.seq))) {
-      await run(this.sql.dropOldLines, [seq, seq]);
+    const lines = reports.flatMap((report) =>
+      report.lines.map(({ attempt, at, line }) => [...tieOf(report), attempt, at, line]),
+    );
+    await inPortions(lines, async (part) => void (await run(this.sql.keepLines, [part])));
+    for (const { id, lines: own, seq } of reports) {
+      if (own.length > 0) await run(this.sql.dropOldLines, [seq, id, seq, id]);
     }
   }
 
@@ -385,14 +393,19 @@ function afterCancel(status: TaskStatus): TaskStatus {
   return OPEN.has(status) && status !== 'running' ? 'cancelled' : status;
 }
 
+/** What ties a report to its task. */
+function tieOf({ seq, id, createdAt }: { seq: number; id: string; createdAt: number }): unknown[] {
+  return [seq, id, createdAt];
+}
+
 /** A task as it is once the claim has counted it. */
 function toTaken(row: Row, attempts: ReadonlyMap<string, number>): ClaimedTask {
   const task = toClaimedTask(row);
   const { attempt, lease, maxAttempts = null } = task;
   return {
     ...task,
-    attempt: attempt + 1,
-    lease: lease + 1,
+    attempt: Math.min(attempt + 1, LARGEST),
+    lease: Math.min(lease + 1, LARGEST),
     maxAttempts: maxAttempts ?? attempts.get(task.name)!,
   };
 }

@@ -24,8 +24,8 @@ const FIRST_OF_SERVER = 1000;
  * also a statement that the server was told to cut off: nothing of it was done.
  */
 const CONFLICT = new Set([1213, 1205, 1020, 3572, 3101, 1317, 1969, 3024]);
-/** Too long, out of range, no such character, NULL, too large a packet. */
-const MISTAKE = new Set([1406, 1264, 1265, 1366, 1292, 1048, 1153, 1301, 1690]);
+/** Too long, out of range, NULL, too large a packet; no such character, also in a converted column. */
+const MISTAKE = new Set([1406, 1264, 1265, 1366, 1292, 1048, 1153, 1301, 1690, 1267, 1270, 1271]);
 
 /** The connection was lost or could not be made, or the server is going down or full. */
 export function isOutage(error: unknown): boolean {
@@ -74,6 +74,7 @@ export function toBackendError(error: unknown): BackendError {
   return new BackendError(`${what}: ${message}${tag}.${remedy(errno)}`, {
     cause: error,
     transient: isOutage(error) || isConflict(error),
+    unstorable: isMistake(error),
   });
 }
 

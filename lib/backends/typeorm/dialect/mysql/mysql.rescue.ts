@@ -74,14 +74,15 @@ function toRescued(row: Row): { task: RescuedTask & LaneHead; error: string } {
       string,
       string,
       number,
-      number,
+      number | null,
       number | null,
       string,
       number,
       number,
       string | null,
     ];
-  const status = cancelRequestedAt !== null ? 'cancelled' : attempt < most ? 'queued' : 'failed';
+  const isLeft = most !== null && attempt < most;
+  const status = cancelRequestedAt !== null ? 'cancelled' : isLeft ? 'queued' : 'failed';
   const task = { id, name, workerId, attempt, status, queue, priority, eta, seq } as const;
   return { task, error: workerLost(workerId, attempt, error) };
 }

@@ -1,4 +1,4 @@
-import type { SchemaTraits } from '../../schema-traits.js';
+import type { MigrationStatements, SchemaTraits } from '../../schema-traits.js';
 import { TableNames } from '../../table-names.js';
 
 /**
@@ -53,14 +53,14 @@ export function mysqlSchema(prefix: string): SchemaTraits {
       },
       DescribeWorkers1763769600000: {
         // Nullable: processes of the version before register too, while a deploy is under way.
-        up: ifColumn(names, 'loop_lag', 'missing', [
+        up: ifColumn(names, 'worker', 'loop_lag', 'missing', [
           'ADD COLUMN version longtext NULL',
           'ADD COLUMN limits longtext NULL',
           'ADD COLUMN concurrency int NULL',
           'ADD COLUMN lingering longtext NULL',
           'ADD COLUMN loop_lag int NULL',
         ]),
-        down: ifColumn(names, 'loop_lag', 'there', [
+        down: ifColumn(names, 'worker', 'loop_lag', 'there', [
           'DROP COLUMN version',
           'DROP COLUMN limits',
           'DROP COLUMN concurrency',
@@ -68,7 +68,24 @@ export function mysqlSchema(prefix: string): SchemaTraits {
           'DROP COLUMN loop_lag',
         ]),
       },
+      TieReportsToTasks1763856000000: tieReports(names),
     },
+  };
+}
+
+/** Nullable: processes of the version before go on reporting while a deploy is under way. */
+function tieReports(names: TableNames): MigrationStatements {
+  const tables = ['log', 'progress'] as const;
+  const added = ['ADD COLUMN task_id varchar(200) NULL', 'ADD COLUMN task_created_at bigint NULL'];
+  const dropped = ['DROP COLUMN task_id', 'DROP COLUMN task_created_at'];
+  return {
+    up: [
+      ...tables.flatMap((table) => ifColumn(names, table, 'task_id', 'missing', added)),
+      // One that has not begun has reported nothing: what is there was left by another task.
+      `UPDATE {progress} p JOIN {task} t ON t.seq = p.task_seq AND t.started_at IS NOT NULL
+         SET p.task_id = t.id, p.task_created_at = t.created_at WHERE p.task_id IS NULL`,
+    ],
+    down: tables.flatMap((table) => ifColumn(names, table, 'task_id', 'there', dropped)),
   };
 }
 
@@ -134,18 +151,19 @@ function createTables(names: TableNames): string[] {
   ];
 }
 
-/** Alters the table of workers once; only one of the two servers knows `IF NOT EXISTS` for that. */
+/** Alters a table once; only one of the two servers knows `IF NOT EXISTS` for that. */
 function ifColumn(
   names: TableNames,
+  table: 'worker' | 'log' | 'progress',
   column: string,
   state: 'there' | 'missing',
   changes: readonly string[],
 ): string[] {
-  const alter = names.in(`ALTER TABLE {worker} ${changes.join(', ')}`);
+  const alter = names.in(`ALTER TABLE {${table}} ${changes.join(', ')}`);
   return [
     `SET @sitq_change = IF(${state === 'there' ? '' : 'NOT '}EXISTS (
        SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE()
-       AND table_name = '${names.plain('worker')}' AND column_name = '${column}'), '${alter}', 'DO 0')`,
+       AND table_name = '${names.plain(table)}' AND column_name = '${column}'), '${alter}', 'DO 0')`,
     'PREPARE sitq_change FROM @sitq_change',
     'EXECUTE sitq_change',
     'DEALLOCATE PREPARE sitq_change',

@@ -1,4 +1,5 @@
 import type { TableNames } from '../../table-names.js';
+import { OWN_LINES, OWN_PROGRESS } from '../own-reports.js';
 import { WORKER_COLUMNS } from '../server/worker-values.js';
 import { TASK_COLUMN_LIST } from '../task-row.js';
 
@@ -13,6 +14,9 @@ export const NOW = `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) 
 
 /** How long the statement has taken so far, in ms. */
 const TOOK = `TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) DIV 1000`;
+
+/** The largest attempt and lease, which no claim exceeds. */
+export const LARGEST = 2_147_483_647;
 
 /** For rows whose `seq` is in a list in rising order: what stands at the same place of another. */
 const OF_EACH = 'ELT(INTERVAL(seq, ?), ?)';
@@ -75,8 +79,9 @@ export function mysqlStatements(names: TableNames) {
     /** The next tasks of a lane, stepping over what others are taking. */
     take: `SELECT ${TASK} FROM ${byState} WHERE ${registered} AND ${LANE} FOR UPDATE SKIP LOCKED`,
     /** Worker, then the attempts of each. */
-    claim: `UPDATE ${byPlace} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
-        worker_id = ?, started_at = ${NOW}, max_attempts = COALESCE(max_attempts, ${OF_EACH})
+    claim: `UPDATE ${byPlace} SET status = 'running', attempt = LEAST(attempt, ${LARGEST - 1}) + 1,
+        lease = LEAST(lease, ${LARGEST - 1}) + 1, worker_id = ?, started_at = ${NOW},
+        finished_at = NULL, max_attempts = COALESCE(max_attempts, ${OF_EACH})
       WHERE seq IN (?)`,
     /** How a lane goes on, without locks: numbers of lane, priority and handler; room of that. */
     ahead: `SELECT ? AS lane, ? AS priority, ? AS handler, ? AS room, eta, seq
@@ -111,12 +116,13 @@ export function mysqlStatements(names: TableNames) {
       (SELECT COUNT(*) FROM {task} ${index('task_cancel')} WHERE cancel_requested_at > ?)`,
 
     /** Tasks whose runs tell something. One that completed its task itself may go on to report. */
-    reporting: `SELECT seq, id, lease FROM ${byId}
+    reporting: `SELECT seq, id, lease, created_at FROM ${byId}
       WHERE id IN (?) AND status IN ('running', 'completed')`,
-    keepProgress: `REPLACE INTO {progress} (task_seq, value) VALUES ?`,
-    keepLines: `INSERT INTO {log} (task_seq, attempt, at, line) VALUES ?`,
-    dropOldLines: `DELETE FROM {log} WHERE task_seq = ? AND seq <= (SELECT seq FROM (
-        SELECT seq FROM {log} WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES}) o)`,
+    keepProgress: `REPLACE INTO {progress} (task_seq, task_id, task_created_at, value) VALUES ?`,
+    keepLines: `INSERT INTO {log} (task_seq, task_id, task_created_at, attempt, at, line) VALUES ?`,
+    dropOldLines: `DELETE FROM {log} WHERE task_seq = ? AND task_id = ? AND seq <= (SELECT seq FROM (
+        SELECT seq FROM {log} WHERE task_seq = ? AND task_id = ?
+        ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES}) o)`,
 
     register: `REPLACE INTO {worker} (${WORKER_COLUMNS}, expires_at, started_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${NOW} + lease, ${NOW})`,
@@ -163,10 +169,10 @@ export function mysqlStatements(names: TableNames) {
       ON t.seq = listed.seq`,
 
     task: `SELECT ${TASK}, status, worker_id, cancel_requested_at, started_at, finished_at,
-        (SELECT value FROM {progress} WHERE task_seq = seq) FROM ${byId} WHERE id = ?`,
+        (SELECT value FROM {progress} WHERE ${OWN_PROGRESS}) FROM ${byId} WHERE id = ?`,
     results: `SELECT id, status, result, error, created_at, finished_at FROM ${byId} WHERE id IN (?)`,
     log: `SELECT l.at, l.attempt, l.line FROM {task} t ${index('task_id')}
-      LEFT JOIN {log} l ${index('log_task')} ON l.task_seq = t.seq WHERE t.id = ? ORDER BY l.seq`,
+      LEFT JOIN {log} l ${index('log_task')} ON ${OWN_LINES} WHERE t.id = ? ORDER BY l.seq`,
     cancelRequests: `SELECT id FROM ${byId}
       WHERE id IN (?) AND status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
     /** The time, and what each runs as JSON: by a subquery, which reads the index of what runs. */

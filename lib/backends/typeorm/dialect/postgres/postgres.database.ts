@@ -27,15 +27,17 @@ import { taskRow } from '../task-row.js';
 import { threadConnection } from '../thread-connection.js';
 import type { Registration } from '../worker-watch.js';
 import { Notifications } from './notifications.js';
-import { laneColumns, requeueColumns, settledColumns } from './postgres.columns.js';
+import { bigint, laneColumns, requeueColumns, settledColumns } from './postgres.columns.js';
 import { poolOf, PostgresConnections, type Run } from './postgres.connections.js';
 import {
   isConflict,
   isMissingTable,
   isMistake,
   isOutage,
+  isTaken,
   toBackendError,
 } from './postgres.errors.js';
+import { encodingNote, holdsAnyText } from './postgres.encoding.js';
 import { PostgresJoinedWrites } from './postgres.joined-writes.js';
 import { PostgresReads } from './postgres.reads.js';
 import { postgresSchema } from './postgres.schema.js';
@@ -75,7 +77,7 @@ export class PostgresDatabase implements ServerDatabase {
 
   constructor(
     private readonly settings: StoreSettings,
-    logger: SitqLogger | undefined,
+    private readonly logger: SitqLogger | undefined,
   ) {
     this.place = placeOf(settings.connection, PORT);
     this.schema = postgresSchema(settings.tablePrefix, settings.schema);
@@ -118,8 +120,10 @@ export class PostgresDatabase implements ServerDatabase {
 
   async attach(dataSource: DataSource): Promise<void> {
     this.connections.attach(dataSource);
-    const { rows } = await this.run('SHOW server_version_num');
-    const version = Number(rows[0]![0]);
+    const { rows } = await this.run(
+      `SELECT current_setting('server_version_num'), current_setting('server_encoding')`,
+    );
+    const [version, encoding] = [Number(rows[0]![0]), rows[0]![1] as string];
     if (version < OLDEST) {
       throw new ConfigurationError(
         `The server ${this.place} is PostgreSQL ${Math.floor(version / 10_000)}. sitq needs 12 or newer.`,
@@ -127,6 +131,7 @@ export class PostgresDatabase implements ServerDatabase {
         version,
       );
     }
+    if (!holdsAnyText(encoding)) this.logger?.warn(`${this.place}: ${encodingNote(encoding)}`);
   }
 
   async insert(tasks: readonly NewTask[], together: boolean): Promise<number[]> {
@@ -193,8 +198,8 @@ export class PostgresDatabase implements ServerDatabase {
           one.queue,
           one.name,
           one.priority,
-          one.from.eta,
-          one.from.seq,
+          bigint(one.from.eta),
+          bigint(one.from.seq),
           one.maxAttempts,
           one.room,
         ]
@@ -241,7 +246,7 @@ export class PostgresDatabase implements ServerDatabase {
 
   async report(reports: readonly TaskReport[]): Promise<ReadonlySet<string>> {
     const lines = reports.flatMap(({ id, lines: own }) => own.map((line) => ({ id, ...line })));
-    const { rows } = await this.run(this.sql.report, [
+    const values = [
       reports.map(({ id }) => id),
       reports.map(({ lease }) => lease),
       reports.map(({ progress }) => progress),
@@ -249,11 +254,18 @@ export class PostgresDatabase implements ServerDatabase {
       lines.map(({ attempt }) => attempt),
       lines.map(({ at }) => at),
       lines.map(({ line }) => line),
-    ]);
+    ];
+    const { rows } = await this.run(this.sql.report, values).catch((error: unknown) => {
+      if (!isTaken(error)) throw error;
+      return this.run(this.sql.reportBehind, values);
+    });
     const held = rows as [seq: number, id: string, lease: number][];
     const logged = new Set(lines.map(({ id }) => id));
-    const seqs = held.filter(([, id]) => logged.has(id)).map(([seq]) => seq);
-    if (seqs.length > 0) await this.run(this.sql.dropOldLines, [seqs]);
+    const tasks = held.filter(([, id]) => logged.has(id));
+    if (tasks.length > 0) {
+      const places = [tasks.map(([seq]) => seq), tasks.map(([, id]) => id)];
+      await this.run(this.sql.dropOldLines, places);
+    }
     return new Set(held.map(([, id, lease]) => keyOf({ id, lease })));
   }
 
@@ -280,7 +292,10 @@ export class PostgresDatabase implements ServerDatabase {
   }
 
   async rescue(gone: readonly string[], silent: readonly Registration[]) {
-    const [ids, held] = [silent.map(({ id }) => id), silent.map(({ expiresAt }) => expiresAt)];
+    const [ids, held] = [
+      silent.map(({ id }) => id),
+      silent.map(({ expiresAt }) => bigint(expiresAt)),
+    ];
     const { rows } = await this.run(this.sql.rescue, [gone, ids, held]);
     type Rescued = [
       string,

@@ -28,6 +28,11 @@ export function isPreparedElsewhere(error: unknown): boolean {
   return ['26000', '42P05'].includes(codeOf(error));
 }
 
+/** A key that is there already. Nothing of the statement was done. */
+export function isTaken(error: unknown): boolean {
+  return codeOf(error) === '23505';
+}
+
 export function isMissingTable(error: unknown): boolean {
   return codeOf(error) === '42P01';
 }
@@ -50,6 +55,7 @@ export function toBackendError(error: unknown): BackendError {
   return new BackendError(message, {
     cause: error,
     transient: isOutage(error) || isConflict(error),
+    unstorable: isMistake(error),
   });
 }
 
@@ -61,6 +67,8 @@ function hideValues(error: Error & { detail?: string; where?: string }): void {
 
 function remedy(code: string): string {
   switch (code) {
+    case '22P05':
+      return ` Its encoding is not UTF8: move the tables to a database whose encoding is.`;
     case '42P01':
       return ` The tables are missing: run 'npx sitq migrate', or set migrate: true.`;
     case '42501':

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { Check } from '../../doctor/check.js';
 import type { IndexShape, Inspection, ServerIdentity } from '../../doctor/inspection.js';
 import type { StoreSettings } from '../../store-settings.js';
+import { encodingNote, holdsAnyText } from './postgres.encoding.js';
 import { NOW } from './postgres.statements.js';
 
 /** How long a notification may take, in ms. */
@@ -21,6 +22,7 @@ export class PostgresInspection implements Inspection {
     this.checks = [
       { name: 'wake-up', run: () => this.examineWakeUp() },
       { name: 'vacuum', after: 'migrations', run: () => this.examineVacuum() },
+      { name: 'encoding', run: () => this.examineEncoding() },
       { name: 'durability', run: () => this.examineDurability() },
     ];
   }
@@ -49,6 +51,15 @@ export class PostgresInspection implements Inspection {
        WHERE n.nspname = coalesce($1, current_schema())`,
       [this.settings.schema ?? null],
     );
+  }
+
+  private async examineEncoding() {
+    const [row] = await this.dataSource.query<{ encoding: string }[]>(
+      `SELECT current_setting('server_encoding') AS encoding`,
+    );
+    const { encoding } = row!;
+    if (holdsAnyText(encoding)) return { state: 'well', text: encoding } as const;
+    return { state: 'warning', text: encoding, remedy: encodingNote(encoding) } as const;
   }
 
   private async examineWakeUp() {

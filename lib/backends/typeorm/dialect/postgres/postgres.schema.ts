@@ -60,6 +60,21 @@ export function postgresSchema(prefix: string, schema: string | undefined): Sche
              DROP COLUMN "concurrency", DROP COLUMN "lingering", DROP COLUMN "loop_lag"`,
         ],
       },
+      TieReportsToTasks1763856000000: {
+        // Nullable: processes of the version before go on reporting while a deploy is under way.
+        up: [
+          ...['log', 'progress'].map(
+            (table) =>
+              `ALTER TABLE {${table}} ADD COLUMN "task_id" text COLLATE "C", ADD COLUMN "task_created_at" bigint`,
+          ),
+          // One that has not begun has reported nothing: what is there was left by another task.
+          `UPDATE {progress} p SET task_id = t.id, task_created_at = t.created_at
+             FROM {task} t WHERE t.seq = p.task_seq AND t.started_at IS NOT NULL`,
+        ],
+        down: ['log', 'progress'].map(
+          (table) => `ALTER TABLE {${table}} DROP COLUMN "task_id", DROP COLUMN "task_created_at"`,
+        ),
+      },
     },
   };
 }

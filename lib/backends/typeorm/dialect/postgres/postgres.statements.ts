@@ -1,4 +1,5 @@
 import type { TableNames } from '../../table-names.js';
+import { OWN_LINES, OWN_PROGRESS } from '../own-reports.js';
 import { WORKER_COLUMNS } from '../server/worker-values.js';
 import { TASK_COLUMN_LIST } from '../task-row.js';
 import { INSERT } from './postgres.insert.js';
@@ -18,6 +19,9 @@ const TOOK = `extract(epoch FROM clock_timestamp() - statement_timestamp()) * 10
 /** What the index of running tasks is about, word for word. */
 const RUNNING = `t.status = 'running' AND t.started_at IS NOT NULL AND t.finished_at IS NULL`;
 
+/** What was set to run by hand after it had ended: found by the index of what has ended. */
+const REVIVED = `t.finished_at IS NOT NULL AND t.status = 'running'`;
+
 const LANE = `t.status = 'queued' AND t.queue = l.queue AND t.name = l.name AND t.priority = l.priority
   AND (t.eta, t.seq) >= (l.eta, l.seq) AND t.eta <= ${NOW}`;
 
@@ -29,10 +33,17 @@ const RESERVED = `t.seq, t.id, t.name, t.queue, t.payload, t.priority, t.eta, t.
  * each: once the statistics say that hardly anything runs, the planner would take a join that
  * compares every row with every other for the cheaper way.
  */
-const HELD = `SELECT h.ctid AS at, h.seq FROM {task} h
+const HELD = `SELECT h.ctid AS at, h.seq, h.created_at FROM {task} h
   WHERE h.id = u.id AND h.lease = u.lease AND h.status = 'running' OFFSET 0`;
 /** A run that has completed its task in a transaction of its handler may go on to report. */
 const REPORTING = HELD.replace(`= 'running'`, `IN ('running', 'completed')`);
+
+/**
+ * What the error of a lost worker says of those before: as it stands there between its quotes.
+ * Null for any other text, which need not even be JSON; a cast of that would end the statement.
+ */
+const LOST_BEFORE = `CASE WHEN strpos(t.error, '"SITQ_WORKER_LOST"') > 0 THEN substring(t.error FROM
+    ${String.raw`E'"message": ?"((?:[^"\\\\[:cntrl:]]|\\\\["\\\\/bfnrt]|\\\\u[0-9a-f]{4})*)"'`}) END`;
 
 /** $1..$5: id, lease, status, result, error of each. */
 const SETTLED = `settled AS (
@@ -103,13 +114,49 @@ function claimedFromOne(at: number): string {
   ), ${taken($(0))}`;
 }
 
+/** The number that follows, also where there is none after it. */
+function nextOf(column: string): string {
+  return `least(${column}, 2147483646) + 1`;
+}
+
+/** Tasks of what runs like this whose worker is not registered, or lost. */
+function abandoned(running: string): string {
+  return `SELECT t.ctid AS at, t.worker_id AS worker FROM {task} t WHERE ${running} AND NOT EXISTS (
+      SELECT FROM {worker} w WHERE w.id = t.worker_id AND w.id NOT IN (SELECT id FROM lost))
+    FOR UPDATE SKIP LOCKED`;
+}
+
 function taken(worker: string): string {
   return `claimed AS (
-    UPDATE {task} t SET status = 'running', attempt = t.attempt + 1, lease = t.lease + 1,
-      worker_id = ${worker}, started_at = ${NOW}, max_attempts = coalesce(t.max_attempts, p.attempts)
+    UPDATE {task} t SET status = 'running', attempt = ${nextOf('t.attempt')}, lease = ${nextOf('t.lease')},
+      worker_id = ${worker}, started_at = ${NOW}, finished_at = NULL, max_attempts = coalesce(t.max_attempts, p.attempts)
     FROM picked p WHERE t.ctid = p.at
     RETURNING ${RESERVED}
   )`;
+}
+
+/**
+ * $1..$3: id, lease, progress of each; then task, attempt, time and text of each line.
+ *
+ * @param columns of a line, with `values`.
+ */
+function reported(columns: string, values: string): string {
+  return `WITH held AS (
+      SELECT h.seq, h.created_at, u.id, u.lease, u.progress
+      FROM unnest($1::text[], $2::int[], $3::text[]) AS u(id, lease, progress)
+      CROSS JOIN LATERAL (${REPORTING}) h
+    ), kept AS (
+      INSERT INTO {progress} (task_seq, task_id, task_created_at, value)
+      SELECT seq, id, created_at, progress FROM held WHERE progress IS NOT NULL
+      ON CONFLICT (task_seq) DO UPDATE SET task_id = excluded.task_id,
+        task_created_at = excluded.task_created_at, value = excluded.value
+    ), written AS (
+      INSERT INTO {log} (${columns}, task_id, task_created_at, attempt, at, line)
+      SELECT ${values}, h.id, h.created_at, l.attempt, l.at, l.line
+      FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[])
+        WITH ORDINALITY AS l(id, attempt, at, line, ord)
+      JOIN held h ON h.id = l.id ORDER BY l.ord
+    ) SELECT seq, id, lease FROM held`;
 }
 
 /** Every statement of the PostgreSQL dialect. */
@@ -177,25 +224,17 @@ export function postgresStatements(names: TableNames) {
       RETURNING id, status`,
     statuses: `SELECT id, status FROM {task} WHERE id = ANY($1::text[])`,
 
-    /** $1..$3: id, lease, progress of each; then task, attempt, time and text of each line. */
-    report: `WITH held AS (
-        SELECT h.seq, u.id, u.lease, u.progress
-        FROM unnest($1::text[], $2::int[], $3::text[]) AS u(id, lease, progress)
-        CROSS JOIN LATERAL (${REPORTING}) h
-      ), kept AS (
-        INSERT INTO {progress} (task_seq, value)
-        SELECT seq, progress FROM held WHERE progress IS NOT NULL
-        ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value
-      ), written AS (
-        INSERT INTO {log} (task_seq, attempt, at, line)
-        SELECT h.seq, l.attempt, l.at, l.line
-        FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[])
-          WITH ORDINALITY AS l(id, attempt, at, line, ord)
-        JOIN held h ON h.id = l.id ORDER BY l.ord
-      ) SELECT seq, id, lease FROM held`,
-    dropOldLines: `DELETE FROM {log} l USING unnest($1::bigint[]) AS t(seq)
-      WHERE l.task_seq = t.seq AND l.seq <= (
-        SELECT o.seq FROM {log} o WHERE o.task_seq = t.seq ORDER BY o.seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
+    report: reported('task_seq', 'h.seq'),
+    /** The same where the counter of the lines is behind, as on a replica that took over. */
+    reportBehind: reported(
+      'seq, task_seq',
+      'coalesce((SELECT max(seq) FROM {log}), 0) + l.ord, h.seq',
+    ),
+    /** $1, $2: seq and id of each task. */
+    dropOldLines: `DELETE FROM {log} l USING unnest($1::bigint[], $2::text[]) AS t(seq, id)
+      WHERE l.task_seq = t.seq AND l.task_id = t.id AND l.seq <= (
+        SELECT o.seq FROM {log} o WHERE o.task_seq = t.seq AND o.task_id = t.id
+        ORDER BY o.seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
 
     register: `INSERT INTO {worker} (${WORKER_COLUMNS}, expires_at, started_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11, $12, $13, $14,
@@ -212,8 +251,12 @@ export function postgresStatements(names: TableNames) {
     /** A registration that ran out unnoticed. */
     extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
     workers: `SELECT id, host, pid, process_identity, lease, expires_at, ${NOW}, ${STARTED} FROM {worker}`,
-    orphan: `WITH orphan AS MATERIALIZED (SELECT 1 FROM {task} t WHERE ${RUNNING}
+    orphan: `WITH orphan AS MATERIALIZED (
+        (SELECT 1 FROM {task} t WHERE ${RUNNING}
           AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1)
+        UNION ALL
+        (SELECT 1 FROM {task} t WHERE ${REVIVED}
+          AND NOT EXISTS (SELECT FROM {worker} w WHERE w.id = t.worker_id) LIMIT 1))
       SELECT EXISTS (SELECT FROM orphan), ${TOOK}`,
     retire: `DELETE FROM {worker} WHERE id = $1`,
     /** As `workerLost` has it. $1: workers whose process is gone; then silent ones, until when each held. */
@@ -221,23 +264,18 @@ export function postgresStatements(names: TableNames) {
         DELETE FROM {worker} WHERE id = ANY($1::text[])
           OR (id, expires_at) IN (SELECT * FROM unnest($2::text[], $3::bigint[]))
         RETURNING id
-      ), picked AS MATERIALIZED (
-        SELECT t.ctid AS at, t.worker_id AS worker FROM {task} t WHERE ${RUNNING} AND NOT EXISTS (
-          SELECT FROM {worker} w WHERE w.id = t.worker_id AND w.id NOT IN (SELECT id FROM lost))
-        FOR UPDATE SKIP LOCKED
-      )
+      ), picked AS MATERIALIZED (${abandoned(RUNNING)}), revived AS MATERIALIZED (${abandoned(REVIVED)})
       UPDATE {task} t SET
         status = CASE WHEN t.cancel_requested_at IS NOT NULL THEN 'cancelled'
           WHEN t.attempt < t.max_attempts THEN 'queued' ELSE 'failed' END,
         finished_at = CASE WHEN t.cancel_requested_at IS NULL AND t.attempt < t.max_attempts
           THEN NULL ELSE ${NOW} END,
-        error = jsonb_build_object('name', 'WorkerLostError', 'message',
-          concat(CASE t.error::jsonb->>'code' WHEN 'SITQ_WORKER_LOST'
-              THEN (t.error::jsonb->>'message') || ' ' END,
-            format('Worker %s died or lost its lease during attempt %s.', p.worker, t.attempt)),
-          'stack', NULL, 'code', 'SITQ_WORKER_LOST')::text,
+        error = concat('{"name":"WorkerLostError","message":"', ${LOST_BEFORE} || ' ',
+          trim(BOTH '"' FROM to_json(format('Worker %s died or lost its lease during attempt %s.',
+            coalesce(p.worker, 'unknown'), t.attempt))::text),
+          '","stack":null,"code":"SITQ_WORKER_LOST"}'),
         worker_id = NULL
-      FROM picked p WHERE t.ctid = p.at
+      FROM (SELECT * FROM picked UNION ALL SELECT * FROM revived) p WHERE t.ctid = p.at
       RETURNING t.id, t.name, p.worker, t.attempt, t.status, t.queue, t.priority, t.eta, t.seq`,
 
     bringForward: `UPDATE {task} t SET eta = ${NOW} FROM (
@@ -247,19 +285,24 @@ export function postgresStatements(names: TableNames) {
       ) early WHERE t.ctid = early.at`,
 
     prune: `WITH ended AS MATERIALIZED (
-        SELECT t.ctid AS at, t.seq FROM {task} t
+        SELECT t.ctid AS at, t.seq, t.id FROM {task} t
         WHERE t.finished_at IS NOT NULL AND t.status = $1 AND t.finished_at < $2
         ORDER BY t.finished_at LIMIT $3 FOR UPDATE SKIP LOCKED
-      ), lines AS (DELETE FROM {log} WHERE task_seq IN (SELECT seq FROM ended)),
-      reports AS (DELETE FROM {progress} WHERE task_seq IN (SELECT seq FROM ended))
+      ), lines AS (
+        DELETE FROM {log} l USING ended e
+        WHERE l.task_seq = e.seq AND coalesce(l.task_id, e.id) = e.id
+      ), reports AS (
+        DELETE FROM {progress} p USING ended e
+        WHERE p.task_seq = e.seq AND coalesce(p.task_id, e.id) = e.id
+      )
       DELETE FROM {task} t USING ended e WHERE t.ctid = e.at`,
 
     task: `SELECT ${RESERVED}, t.status, t.worker_id, t.cancel_requested_at, t.started_at, t.finished_at,
-        (SELECT p.value FROM {progress} p WHERE p.task_seq = t.seq)
+        (SELECT value FROM {progress} WHERE ${OWN_PROGRESS})
       FROM {task} t WHERE t.id = $1`,
     results: `SELECT id, status, result, error, created_at, finished_at FROM {task}
        WHERE id = ANY($1::text[])`,
-    log: `SELECT l.at, l.attempt, l.line FROM {task} t LEFT JOIN {log} l ON l.task_seq = t.seq
+    log: `SELECT l.at, l.attempt, l.line FROM {task} t LEFT JOIN {log} l ON ${OWN_LINES}
       WHERE t.id = $1 ORDER BY l.seq`,
     /** By id: the index of running tasks may be full of dead rows. */
     cancelRequests: `SELECT t.id FROM {task} t WHERE t.id = ANY($2::text[])
@@ -272,10 +315,12 @@ export function postgresStatements(names: TableNames) {
     counts: `WITH waiting AS (
         SELECT count(*) AS every, count(*) FILTER (WHERE eta > ${NOW}) AS later
         FROM {task} WHERE status = 'queued'
-      ) SELECT status, count(*) FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
+      ) SELECT status, count(*) FROM {task} WHERE finished_at IS NOT NULL
+        AND status IN ('completed', 'failed', 'cancelled') GROUP BY status
       UNION ALL SELECT 'queued', every FROM waiting
       UNION ALL SELECT 'scheduled', later FROM waiting
-      UNION ALL SELECT 'running', count(*) FROM {task} t WHERE ${RUNNING}
+      UNION ALL SELECT 'running', (SELECT count(*) FROM {task} t WHERE ${RUNNING})
+        + (SELECT count(*) FROM {task} t WHERE ${REVIVED})
       UNION ALL SELECT 'stuck', coalesce(sum(stuck), 0) FROM {worker} WHERE expires_at > ${NOW}`,
   };
   for (const [name, text] of Object.entries(statements)) {

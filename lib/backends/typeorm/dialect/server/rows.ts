@@ -89,6 +89,8 @@ export function toCounts(rows: Row[]): TaskCounts {
     failed: 0,
     cancelled: 0,
   };
-  for (const [state, count] of rows as [keyof TaskCounts, number][]) counts[state] = count;
+  for (const [state, count] of rows as [keyof TaskCounts, number][]) {
+    if (state in counts) counts[state] = count;
+  }
   return counts;
 }

@@ -1,6 +1,7 @@
 import type { ReserveRequest } from '../../../../core/backend.js';
 import { roomFor } from '../../../../core/room-for.js';
 import type { ReservedTask } from '../../../../core/task.js';
+import { dueAt, isNumbered, SqliteLanes } from './sqlite.lanes.js';
 import type { Lane, ReadyRow, SqliteStatements } from './sqlite.statements.js';
 
 /** A task that a claim has chosen, before its row is read. */
@@ -10,21 +11,21 @@ interface Choice {
   readonly seq: number;
 }
 
-const LOWEST = -32768;
-const ABOVE_ALL = 32768;
 const DEFAULT_MAX_ATTEMPTS = 3;
 
 /**
- * Chooses tasks in the order priority, eta, enqueue order. The index is walked lane by lane, so
- * that what this worker cannot take (other handlers, other queues, handlers at their concurrency,
- * tasks of the future) is stepped over as a whole however much of it there is. Rows are read of
- * the chosen tasks only: until then the index has it all.
+ * Chooses tasks in the order priority, eta, enqueue order, from the lanes of a look. Rows are read
+ * of the chosen tasks only: until then the index has it all.
  */
 export class SqliteClaim {
-  constructor(private readonly statements: SqliteStatements) {}
+  readonly lanes: SqliteLanes;
+
+  constructor(private readonly statements: SqliteStatements) {
+    this.lanes = new SqliteLanes(statements);
+  }
 
   claim(workerId: string, request: ReserveRequest, now: number): ReservedTask[] {
-    const choices = this.choose(request, request.maxTasks ?? 1, now);
+    const choices = this.choose(this.lanes.look(request, now), request, now);
     const rows = new Map<number, ReadyRow>();
     for (const row of this.statements.rows.all(listed(choices))) rows.set(row[0], row);
     for (const [maxAttempts, group] of groupByMaxAttempts(choices, request)) {
@@ -37,33 +38,24 @@ export class SqliteClaim {
 
   /** The ids of what a claim would hand out. */
   peek(request: ReserveRequest, now: number): string[] {
-    const choices = this.choose(request, request.maxTasks ?? 1, now);
+    const lanes = this.lanes.all(request).filter((lane) => dueAt(lane) <= now);
+    const choices = this.choose(lanes, request, now);
     const ids = new Map(this.statements.ids.all(listed(choices)));
     return choices.map(({ seq }) => ids.get(seq)!);
   }
 
-  /** Whether a claim would find anything. Takes no lock. */
-  isAnythingReady(request: ReserveRequest, now: number): boolean {
-    return this.lanes(request).some(([, , , eta]) => eta <= now);
-  }
-
-  /** The earliest eta of a task that this request may take, past or ahead; null without any. */
-  nextEta(request: ReserveRequest): number | null {
-    let next: number | null = null;
-    for (const [, , , eta] of this.lanes(request)) if (next === null || eta < next) next = eta;
-    return next;
-  }
-
-  private choose(request: ReserveRequest, limit: number, now: number): Choice[] {
-    const lanes = this.lanes(request).filter(([, , , eta]) => eta <= now);
-    lanes.sort((a, b) => b[2] - a[2] || a[3] - b[3] || a[4] - b[4]);
+  private choose(lanes: Lane[], request: ReserveRequest, now: number): Choice[] {
+    const { handlers, maxTasks: limit = 1 } = request;
+    lanes.sort((a, b) => rankOf(b) - rankOf(a) || compare(dueAt(a), dueAt(b)) || a[4] - b[4]);
     const chosen: Choice[] = [];
     const taken = new Map<string, number>();
     for (let i = 0; i < lanes.length && chosen.length < limit;) {
       const first = i;
-      while (i < lanes.length && lanes[i]![2] === lanes[first]![2]) i += 1;
+      while (i < lanes.length && rankOf(lanes[i]!) === rankOf(lanes[first]!)) i += 1;
       const samePriority = lanes.slice(first, i);
-      const room = ([queue, name]: Lane) => roomFor(request, queue, name) - (taken.get(name) ?? 0);
+      // Lanes are of queues of the request: that there are many of them costs nothing here.
+      const room = ([queue, name]: Lane) =>
+        roomFor({ handlers }, queue, name) - (taken.get(name) ?? 0);
       for (const choice of this.inOrder(samePriority, limit - chosen.length, room, now)) {
         if (chosen.length === limit) break;
         if (room(choice.lane) < 1) continue;
@@ -97,32 +89,26 @@ export class SqliteClaim {
       if (before >= most) continue;
       lanesOf.set(name, before + 1);
       sure += 1;
-      for (const [eta, seq] of this.statements.ready.all(queue, name, priority, now, most)) {
-        choices.push({ lane, eta, seq });
-      }
+      // Of a lane that cannot be asked for by number the head is known.
+      const ready = isNumbered(lane)
+        ? this.statements.ready.all(queue, name, priority, now, most)
+        : [[dueAt(lane), lane[4]] as const];
+      for (const [eta, seq] of ready) choices.push({ lane, eta, seq });
     }
-    if (lanesOf.size > 1 || sure > 1) choices.sort((a, b) => a.eta - b.eta || a.seq - b.seq);
+    if (lanesOf.size > 1 || sure > 1)
+      choices.sort((a, b) => compare(a.eta, b.eta) || a.seq - b.seq);
     return choices;
   }
+}
 
-  /**
-   * The lanes that have tasks and that this request may take from. Each step seeks to the first
-   * entry that can belong to another lane: `>` would walk through the rest of the last one.
-   */
-  private lanes(request: ReserveRequest): Lane[] {
-    const lanes: Lane[] = [];
-    for (const queue of request.queues ?? [null]) {
-      let from: [string, string, number] = [queue ?? '', '', LOWEST];
-      for (;;) {
-        const lane: Lane | undefined = this.statements.nextLane.get(...from);
-        if (!lane || (queue !== null && lane[0] !== queue)) break;
-        const wanted = roomFor(request, lane[0], lane[1]) > 0;
-        if (wanted) lanes.push(lane);
-        from = [lane[0], lane[1], wanted ? lane[2] + 1 : ABOVE_ALL];
-      }
-    }
-    return lanes;
-  }
+/** What is no number is a priority like any task has that was given none. */
+function rankOf([, , priority]: Lane): number {
+  return typeof priority === 'number' ? priority : 0;
+}
+
+/** Also of what is infinite. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b;
 }
 
 function listed(choices: readonly Choice[]): string {
@@ -146,8 +132,8 @@ function toReservedTask(
     backoff: row[6],
     meta: row[7],
     createdAt: row[8],
-    attempt: row[9] + 1,
-    lease: row[10] + 1,
+    attempt: row[9],
+    lease: row[10],
   };
 }
 

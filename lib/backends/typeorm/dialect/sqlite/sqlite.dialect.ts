@@ -181,6 +181,7 @@ export class SqliteDialect implements Dialect {
       this.doubtful?.undo(this.statements, this.clock.now());
       this.apply(batch);
       this.statements.commit.run();
+      if (!batch.isTentative) this.claims.lanes.changed();
     } catch (error) {
       if (this.db.inTransaction) this.statements.rollback.run();
       throw error;
@@ -226,7 +227,7 @@ export class SqliteDialect implements Dialect {
   private isAnythingToDo({ claim, rescue }: WriteBatch): boolean {
     const now = this.clock.now();
     return (
-      claim.some(({ input }) => this.claims.isAnythingReady(input.request, now)) ||
+      claim.some(({ input }) => this.claims.lanes.isAnythingReady(input.request, now)) ||
       rescue.some(({ input }) => this.rescues.isNeeded(input, now))
     );
   }
@@ -265,7 +266,7 @@ export class SqliteDialect implements Dialect {
   }
 
   async findNextEta(request: ReserveRequest): Promise<number | null> {
-    return this.claims.nextEta(request);
+    return this.claims.lanes.nextEta(request, this.clock.now());
   }
 
   async count(): Promise<TaskCounts> {

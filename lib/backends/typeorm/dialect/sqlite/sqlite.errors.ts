@@ -39,6 +39,7 @@ export function toBackendError(error: unknown, patience: number): BackendError {
   return new BackendError(`SQLite refused: ${messageOf(error)}${code && ` (${code})`}.`, {
     cause: error,
     transient,
+    unstorable: OWN_MISTAKE.some((prefix) => code.startsWith(prefix)),
   });
 }
 
@@ -49,6 +50,7 @@ export function isOwnMistake(error: unknown): boolean {
     error instanceof SitqError ||
     error instanceof TypeError ||
     error instanceof RangeError ||
+    error instanceof SyntaxError || // of a row that says something else than we wrote
     OWN_MISTAKE.some((prefix) => code.startsWith(prefix))
   );
 }

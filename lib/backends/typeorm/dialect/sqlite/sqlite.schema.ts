@@ -45,6 +45,7 @@ export function sqliteSchema(prefix: string): SchemaTraits {
         down: ['progress', 'log', 'worker', 'task'].map((table) => `DROP TABLE {${table}}`),
       },
       DescribeWorkers1763769600000: describeWorkers(),
+      TieReportsToTasks1763856000000: tieReports(),
     },
   };
 }
@@ -61,6 +62,23 @@ function describeWorkers(): MigrationStatements {
   return {
     up: columns.map((column) => `ALTER TABLE {worker} ADD COLUMN ${column}`),
     down: columns.map((column) => `ALTER TABLE {worker} DROP COLUMN ${column.split(' ')[0]}`),
+  };
+}
+
+/** Nullable: processes of the version before go on reporting while a deploy is under way. */
+function tieReports(): MigrationStatements {
+  const tables = ['log', 'progress'];
+  const columns = ['task_id text', 'task_created_at integer'];
+  const each = (change: (table: string, column: string) => string) =>
+    tables.flatMap((table) => columns.map((column) => change(table, column)));
+  return {
+    up: [
+      ...each((table, column) => `ALTER TABLE {${table}} ADD COLUMN ${column}`),
+      // One that has not begun has reported nothing: what is there was left by another task.
+      `UPDATE {progress} SET (task_id, task_created_at) =
+         (SELECT id, created_at FROM {task} WHERE seq = task_seq AND started_at IS NOT NULL)`,
+    ],
+    down: each((table, column) => `ALTER TABLE {${table}} DROP COLUMN ${column.split(' ')[0]}`),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import type { WorkerRow } from '../../entities/worker.entity.js';
 import type { TableNames } from '../../table-names.js';
 import type { Registration } from '../worker-watch.js';
+import { OWN_LINES, OWN_PROGRESS } from '../own-reports.js';
 
 /** Rows per multi-row INSERT: fewer calls into the driver, and its text stays short. */
 export const ROWS_PER_INSERT = 25;
@@ -29,6 +30,11 @@ const LANE = `status = 'queued' AND queue = ? AND name = ? AND priority = ?`;
 /** Tasks that wait for the very instant at which they were enqueued, which is ahead of the clock. */
 const EARLY = `status = 'queued' AND eta > ? AND eta = created_at`;
 
+/** The number that follows, also upon what is none or has none after it. */
+function nextOf(column: string): string {
+  return `min(CAST(${column} AS INTEGER), ${Number.MAX_SAFE_INTEGER - 1}) + 1`;
+}
+
 /** The numbers of a JSON array. */
 const LISTED = '(SELECT value FROM json_each(?))';
 
@@ -45,6 +51,9 @@ export interface SqliteStatement<P extends unknown[], R> {
 
 /** Waiting tasks of one queue, handler and priority, and the one that comes first. */
 export type Lane = [queue: string, name: string, priority: number, eta: number, seq: number];
+
+/** What ties a report to its task. */
+type ReportingTask = [seq: number, id: string, createdAt: number];
 
 /** A claimable task as its columns: making an object of fourteen names costs more than reading it. */
 export type ReadyRow = [
@@ -82,6 +91,9 @@ export function prepareStatements(db: Database, names: TableNames) {
       'SELECT 1 FROM {task} WHERE id = ? AND name = ? AND payload = ?',
     ).pluck(),
 
+    /** Changes when another connection has written. */
+    dataVersion: sql<[], number>('PRAGMA data_version').pluck(),
+
     nextLane: sql<[string, string, number], Lane>(
       `SELECT queue, name, priority, eta, seq FROM {task}
        WHERE status = 'queued' AND (queue, name, priority) >= (?, ?, ?)
@@ -91,15 +103,16 @@ export function prepareStatements(db: Database, names: TableNames) {
       `SELECT eta, seq FROM {task} WHERE ${LANE} AND eta <= ? ORDER BY eta, seq LIMIT ?`,
     ).raw(),
     rows: sql<[string], ReadyRow>(
-      `SELECT seq, id, payload, eta, max_attempts, timeout, backoff, meta, created_at, attempt, lease
-       FROM {task} WHERE seq IN ${LISTED}`,
+      `SELECT seq, id, payload, eta, max_attempts, timeout, backoff, meta, created_at,
+         ${nextOf('attempt')}, ${nextOf('lease')} FROM {task} WHERE seq IN ${LISTED}`,
     ).raw(),
     ids: sql<[string], [seq: number, id: string]>(
       `SELECT seq, id FROM {task} WHERE seq IN ${LISTED}`,
     ).raw(),
     claim: sql<[string, number, number, string]>(
-      `UPDATE {task} SET status = 'running', attempt = attempt + 1, lease = lease + 1,
-         worker_id = ?, started_at = ?, max_attempts = coalesce(max_attempts, ?)
+      `UPDATE {task} SET status = 'running', attempt = ${nextOf('attempt')},
+         lease = ${nextOf('lease')}, worker_id = ?, started_at = ?, finished_at = NULL,
+         max_attempts = coalesce(max_attempts, ?)
        WHERE seq IN ${LISTED}`,
     ),
 
@@ -136,19 +149,23 @@ export function prepareStatements(db: Database, names: TableNames) {
     holder: sql<[string, number], string>(`SELECT worker_id FROM {task} WHERE ${HELD}`).pluck(),
 
     // A run that has completed its task in a transaction of its handler may go on to report.
-    reportingSeq: sql<[string, number], number>(
-      `SELECT seq FROM {task} WHERE id = ? AND lease = ? AND status IN ('running', 'completed')`,
-    ).pluck(),
-    setProgress: sql<[number, string]>(
-      `INSERT INTO {progress} (task_seq, value) VALUES (?, ?)
-       ON CONFLICT (task_seq) DO UPDATE SET value = excluded.value`,
+    reporting: sql<[string, number], ReportingTask>(
+      `SELECT seq, id, created_at FROM {task}
+       WHERE id = ? AND lease = ? AND status IN ('running', 'completed')`,
+    ).raw(),
+    setProgress: sql<[...ReportingTask, string]>(
+      `INSERT INTO {progress} (task_seq, task_id, task_created_at, value) VALUES (?, ?, ?, ?)
+       ON CONFLICT (task_seq) DO UPDATE SET task_id = excluded.task_id,
+         task_created_at = excluded.task_created_at, value = excluded.value`,
     ),
-    addLine: sql<[number, number, number, string]>(
-      'INSERT INTO {log} (task_seq, attempt, at, line) VALUES (?, ?, ?, ?)',
+    addLine: sql<[...ReportingTask, number, number, string]>(
+      `INSERT INTO {log} (task_seq, task_id, task_created_at, attempt, at, line)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     ),
-    dropOldLines: sql<[number, number]>(
-      `DELETE FROM {log} WHERE task_seq = ? AND seq <=
-         (SELECT seq FROM {log} WHERE task_seq = ? ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
+    dropOldLines: sql<[number, string, number, string]>(
+      `DELETE FROM {log} WHERE task_seq = ? AND task_id = ? AND seq <= (
+         SELECT seq FROM {log} WHERE task_seq = ? AND task_id = ?
+         ORDER BY seq DESC LIMIT 1 OFFSET ${MAX_LOG_LINES})`,
     ),
 
     register: sql(
@@ -218,7 +235,7 @@ export function prepareStatements(db: Database, names: TableNames) {
     task: sql<[string]>(
       `SELECT ${RESERVED}, status, worker_id AS workerId, cancel_requested_at AS cancelRequestedAt,
          started_at AS startedAt, finished_at AS finishedAt,
-         (SELECT value FROM {progress} WHERE task_seq = seq) AS progress
+         (SELECT value FROM {progress} WHERE ${OWN_PROGRESS}) AS progress
        FROM {task} WHERE id = ?`,
     ),
     results: sql<[string], ResultRow & { id: string }>(
@@ -226,15 +243,16 @@ export function prepareStatements(db: Database, names: TableNames) {
        FROM {task} WHERE id IN ${LISTED}`,
     ),
     log: sql<[string]>(
-      `SELECT at, attempt, line FROM {log}
-       WHERE task_seq = (SELECT seq FROM {task} WHERE id = ?) ORDER BY seq`,
+      `SELECT l.at, l.attempt, l.line FROM {task} t JOIN {log} l ON ${OWN_LINES}
+       WHERE t.id = ? ORDER BY l.seq`,
     ),
     cancelRequests: sql<[string], string>(
       `SELECT id FROM {task}
        WHERE status = 'running' AND worker_id = ? AND cancel_requested_at IS NOT NULL`,
     ).pluck(),
     countByStatus: sql<[], { status: string; n: number }>(
-      `SELECT status, count(*) AS n FROM {task} WHERE finished_at IS NOT NULL GROUP BY status
+      `SELECT status, count(*) AS n FROM {task} WHERE finished_at IS NOT NULL
+         AND status IN ('completed', 'failed', 'cancelled') GROUP BY status
        UNION ALL SELECT 'queued', count(*) FROM {task} WHERE status = 'queued'
        UNION ALL SELECT 'running', count(*) FROM {task} WHERE status = 'running'`,
     ),

@@ -121,14 +121,14 @@ export class SqliteWrites implements Apply {
   };
 
   readonly report = ({ taskId, report }: WriteKinds['report']['input']): void => {
-    const seq = this.statements.reportingSeq.get(taskId, report.lease);
-    if (seq === undefined) return this.must({ changes: 0 }, taskId, report.lease);
-    if (report.progress !== undefined) this.statements.setProgress.run(seq, report.progress);
+    const { addLine, dropOldLines, reporting, setProgress } = this.statements;
+    const task = reporting.get(taskId, report.lease);
+    if (task === undefined) return this.must({ changes: 0 }, taskId, report.lease);
+    if (report.progress !== undefined) setProgress.run(...task, report.progress);
     if (report.lines?.length) {
-      for (const { attempt, at, line } of report.lines) {
-        this.statements.addLine.run(seq, attempt, at, line);
-      }
-      this.statements.dropOldLines.run(seq, seq);
+      for (const { attempt, at, line } of report.lines) addLine.run(...task, attempt, at, line);
+      const [seq, id] = task;
+      dropOldLines.run(seq, id, seq, id);
     }
   };
 
