@@ -97,6 +97,7 @@ describe('forRoot', () => {
     const handle = await queue.for(Sums).add(4, 5);
     expect(worker.stats()).toBeNull();
     expect(lines.ofSitq).toEqual([
+      `log Tasks are in ${database} [Sitq]`,
       'log This process only enqueues (worker: false); its 1 handler(s) are not run here. [Sitq]',
     ]);
     expect(await handle.status()).toBe('queued');
@@ -313,7 +314,10 @@ describe('a handler', () => {
     @Module({ imports: [SumsModule] })
     class OtherModule {}
     const { lines } = await startApp([], {}, { imports: [OneModule, OtherModule] });
-    expect(lines.ofSitq).toEqual([expect.stringContaining('runs 1 handler(s)')]);
+    expect(lines.ofSitq).toEqual([
+      'log Tasks are in :memory: [Sitq]',
+      expect.stringContaining('runs 1 handler(s)'),
+    ]);
   });
 
   test('can be called directly, outside of a task', async () => {

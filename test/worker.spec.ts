@@ -1249,7 +1249,8 @@ describe('the log', () => {
     const good = await work.do('secret');
     await good.result(patience);
     await app.close();
-    const [start, first, second, stop, ...rest] = app.lines.ofSitq;
+    const [place, start, first, second, stop, ...rest] = app.lines.ofSitq;
+    expect(place).toBe('log Tasks are in :memory: [Sitq]');
     expect(start).toMatch(
       /^log Worker .{36} runs 1 handler\(s\), 4 task\(s\) at once, queues: default, mail\. \[Sitq\]$/,
     );
@@ -1528,9 +1529,9 @@ describe('an outage of the store', () => {
     const handle = await work.do();
     const waiting = handle.result(patience);
     await eventually(async () => (await handle.status()) === 'running');
-    backend.takeDown('getResult');
+    backend.takeDown('getResults');
     gate.open();
-    await eventually(async () => (backend.refused.get('getResult') ?? 0) > 0);
+    await eventually(async () => (backend.refused.get('getResults') ?? 0) > 0);
     backend.bringBack();
     expect(await waiting).toBe('found');
   });

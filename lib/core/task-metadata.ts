@@ -35,7 +35,7 @@ export function tasksOf(prototype: unknown): Map<string, TaskOptions> {
     at = Object.getPrototypeOf(at)
   ) {
     for (const [method, options] of markedOn(at)) {
-      if (options && !overridden.has(method)) tasks.set(method, options);
+      if (options !== undefined && !overridden.has(method)) tasks.set(method, options);
       overridden.add(method);
     }
   }

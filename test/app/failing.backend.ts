@@ -4,7 +4,7 @@ type Method =
   | 'reserveTask'
   | 'storeResult'
   | 'updateTaskStatus'
-  | 'getResult'
+  | 'getResults'
   | 'renewWorker'
   | 'rescueTasks'
   | 'cancelRequests';
@@ -39,8 +39,8 @@ export class FailingBackend extends TypeOrmBackend {
     return this.unlessDown('updateTaskStatus', () => super.updateTaskStatus(...args));
   }
 
-  override getResult(...args: Parameters<TypeOrmBackend['getResult']>) {
-    return this.unlessDown('getResult', () => super.getResult(...args));
+  override getResults(...args: Parameters<TypeOrmBackend['getResults']>) {
+    return this.unlessDown('getResults', () => super.getResults(...args));
   }
 
   override renewWorker(...args: Parameters<TypeOrmBackend['renewWorker']>) {

@@ -57,7 +57,8 @@ export async function copyDatabase(
 ): Promise<void> {
   signal?.throwIfAborted();
   const workerData = threadConnection('better-sqlite3', { source, target, timeout: PATIENCE });
-  const thread = new Thread(SCRIPT, { eval: true, execArgv: [], workerData });
+  const { NODE_OPTIONS: _preloads, ...env } = process.env; // nothing that the process preloads
+  const thread = new Thread(SCRIPT, { eval: true, execArgv: [], env, workerData });
   let listening: Disposable | undefined;
   try {
     await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,6 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { createRequire } from 'node:module';
-
-const load = createRequire(import.meta.url);
+import { findModule } from '../find-module.js';
 
 /** How long whoever is just about to go may take, in ms. */
 const PATIENCE = 1000;
@@ -13,7 +12,8 @@ const PATIENCE = 1000;
  * @throws the error of the driver.
  */
 export function lockFile(file: string): BetterSqlite3.Database | null {
-  const Database = load('better-sqlite3') as typeof BetterSqlite3;
+  const driver = findModule('better-sqlite3');
+  const Database = createRequire(driver)(driver) as typeof BetterSqlite3;
   const db = new Database(file, { fileMustExist: true, timeout: PATIENCE });
   try {
     // Every connection with a log holds a lock for as long as it is open: one that can give up the
