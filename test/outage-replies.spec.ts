@@ -23,7 +23,7 @@ const POSTGRES: Requests = {
   enqueue: 'sitq_insert', // the name of the prepared statement
   enqueues: 'INSERT INTO',
   enqueueMany: 'COMMIT',
-  claim: 'lease = t.lease + 1',
+  claim: `SET status = 'running'`,
   settle: 'SET status = s.status',
   retry: 'attempt = t.attempt - c.back',
 };

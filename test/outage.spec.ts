@@ -62,7 +62,7 @@ describe.each(kinds)('sessions on %s that are killed at random', (kind) => {
     const refused = tasksOf(journal, 'fail').length;
     console.log(kind, { killed, tasks: acknowledged.length, refused, runs: starts(ledger) });
     expect(violations(history)).toEqual([]);
-    expect(acknowledged.length).toBeGreaterThan(500);
+    expect(acknowledged.length).toBeGreaterThan(100);
     expect(refused).toBe(0);
     for (const child of children) {
       expect(child.alive).toBe(true);

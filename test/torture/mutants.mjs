@@ -19,8 +19,8 @@ const MUTANTS = [
   {
     name: 'attempt not counted at the claim',
     file: `${SQLITE}/sqlite.statements.js`,
-    from: `status = 'running', attempt = attempt + 1`,
-    to: `status = 'running', attempt = attempt`,
+    from: "attempt = ${nextOf('attempt')}",
+    to: 'attempt = attempt',
     run: ['--db', 'sqlite', '--fault', 'poison', '--cycles', '1'],
   },
   {
@@ -47,8 +47,8 @@ const MUTANTS = [
   },
   {
     name: 'nobody takes over from the dead',
-    file: `${SQLITE}/sqlite.writes.js`,
-    from: 'if (alive.has(task.workerId))',
+    file: `${SQLITE}/sqlite.rescue.js`,
+    from: 'if (registered.has(task.workerId))',
     to: 'if (task.workerId)',
     run: ['--db', 'sqlite', '--fault', 'worker-death', '--cycles', '5'],
   },

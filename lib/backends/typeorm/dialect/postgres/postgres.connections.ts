@@ -100,8 +100,7 @@ export class PostgresConnections {
   }
 
   private async with<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    client.on('error', ignore); // the statement under way fails with it
+    const client = await this.acquire();
     try {
       const result = await work((...statement) => this.send(client, ...statement));
       client.off('error', ignore);
@@ -112,6 +111,20 @@ export class PostgresConnections {
       else client.release(true);
       throw error;
     }
+  }
+
+  /**
+   * A connection of the pool. Nobody hears its errors from then on but the statement under way: the
+   * server may end a session in the same packet in which it lets it in, before a promise is told.
+   */
+  private acquire(): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      this.pool.connect((error, client) => {
+        client?.on('error', ignore);
+        if (client) resolve(client);
+        else reject(error as Error);
+      });
+    });
   }
 
   /**

@@ -23,7 +23,7 @@ const LAG = 1000;
 /** How far the clock may be off, in ms: the database has the last word. */
 const TOLERANCE = 10;
 /** Lanes per claim; beyond that the order is kept among these, which come first as far as is known. */
-const MOST_LANES = 100;
+const MOST_LANES = 500;
 /** How long an empty lane is remembered, in ms, and how many of them. */
 const MEMORY = 60_000;
 const MOST_EMPTY = 200;
