@@ -32,7 +32,7 @@ describe.each(stores())('on %s', (db) => {
     '%s: nothing is lost or done that must not be',
     async (name, cycles) => {
       const fault = FAULTS.find((each) => each.name === name)!;
-      const verdict = await torture(fault, db, { seed: SEED, cycles, time: 60_000 });
+      const verdict = await torture(fault, db, { seed: SEED, cycles, time: 180_000 });
       console.log(verdict);
       expect(verdict).toMatchObject({ violations: [], lost: 0, cycles });
       expect(verdict.tasks).toBeGreaterThan(50);
