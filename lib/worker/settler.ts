@@ -54,13 +54,24 @@ export class Settler {
    * @returns what is stored, or undefined when it never can be.
    * @throws LeaseLostError
    */
-  async store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
-    const write = () => this.writeSomehow(task, outcome);
-    const stored = await write().catch((error: unknown) => this.insist(task, error, write));
+  store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
+    return this.write(task, outcome).then(
+      () => outcome,
+      (error: unknown) => this.persist(task, outcome, error),
+    );
+  }
+
+  private async persist(
+    task: ReservedTask,
+    outcome: StorableOutcome,
+    failure: unknown,
+  ): Promise<StorableOutcome | undefined> {
+    const plain = this.inPlainWords(task, outcome, failure);
+    if (plain) return this.store(task, plain);
+    const stored = await this.insist(task, failure, () => this.writeSomehow(task, outcome));
     return stored === NEVER ? undefined : stored;
   }
 
-  /** What the store cannot hold is told it in plainer words. */
   private async writeSomehow(
     task: ReservedTask,
     outcome: StorableOutcome,
@@ -69,14 +80,26 @@ export class Settler {
       await this.write(task, outcome);
       return outcome;
     } catch (error) {
-      const isRefused = error instanceof BackendError && error.unstorable;
-      const plain = isRefused ? plainOutcome(outcome, error, this.codec) : undefined;
+      const plain = this.inPlainWords(task, outcome, error);
       if (!plain) throw error;
+      return this.writeSomehow(task, plain);
+    }
+  }
+
+  /** How an outcome that the store cannot hold is told it, or undefined when it is not that. */
+  private inPlainWords(
+    task: ReservedTask,
+    outcome: StorableOutcome,
+    error: unknown,
+  ): StorableOutcome | undefined {
+    const isRefused = error instanceof BackendError && error.unstorable;
+    const plain = isRefused ? plainOutcome(outcome, error, this.codec) : undefined;
+    if (plain) {
       this.logger.warn(
         `The outcome of task ${task.id} is stored otherwise than it was: ${textOf(error)}`,
       );
-      return this.writeSomehow(task, plain);
     }
+    return plain;
   }
 
   /**

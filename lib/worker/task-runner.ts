@@ -91,7 +91,7 @@ export class TaskRunner {
       const outcome = await (isJoined ? this.settleJoined(run, end) : this.settle(run, end));
       if (outcome) {
         if (outcome.kind === 'failed' || outcome.kind === 'retry') this.logFailure(run, outcome);
-        await this.tell(run, outcome);
+        if (!this.parts.afterSettle.isIdle) await this.tell(run, outcome);
       }
     } catch {
       this.parts.observer.refused(run);
@@ -99,12 +99,20 @@ export class TaskRunner {
     this.parts.observer.settled(run);
   }
 
-  /** Resolves to what is stored now, or undefined when nothing can be. */
-  private async settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
-    const { clock, settler } = this.parts;
+  /**
+   * Resolves to what is stored now, or undefined when nothing can be. Nothing is awaited on the way
+   * of a handler that simply returns: every promise there is paid for by every task.
+   */
+  private settle(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
     const mayReturn = end.kind !== 'returned' || run.snoozeDelay !== undefined;
+    const refreshed = mayReturn ? this.parts.clock.refresh?.() : undefined;
+    const store = () => this.store(run, end);
     // In an outage by what is known of the time.
-    if (mayReturn) await clock.refresh?.()?.catch(() => undefined);
+    return refreshed ? refreshed.then(store, store) : store();
+  }
+
+  private store(run: TaskRun, end: RunEnd): Promise<StorableOutcome | undefined> {
+    const { settler } = this.parts;
     return settler.store(run.reserved, settler.toStorable(this.decide(run, end)));
   }
 
@@ -227,7 +235,6 @@ export class TaskRunner {
 
   private async tell(run: TaskRun, stored: StorableOutcome): Promise<void> {
     const { afterSettle } = this.parts;
-    if (afterSettle.isIdle) return;
     const { id, lease } = run.reserved;
     const isOver = ['completed', 'failed', 'cancelled'].includes(stored.kind);
     const isCancelled = !isOver && (await afterSettle.wasCancelled(id, lease));
