@@ -1,12 +1,13 @@
 import { sitqSchema, TaskQueue, type SitqOptions } from 'nestjs-sitq';
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { mayAbort } from '../lib/backends/typeorm/dialect/sqlite/driver.check.js';
 import type { StoreKind } from './app/databases/kinds.js';
 import { DAMAGES } from './app/damages.js';
 import { urlWith } from './app/databases/databases.js';
 import { serverKinds } from './app/databases/servers.js';
+import type { Sql } from './app/databases/sql.js';
 import { startDeafProxy } from './app/deaf-proxy.js';
+import { eventually } from './app/eventually.js';
 import { Scene } from './app/processes/scene.js';
 import { runCli, spawnCli, type CliRun } from './app/run-cli.js';
 import { runScript } from './app/run-script.js';
@@ -383,13 +384,13 @@ describe('on PostgreSQL', () => {
     const sql = await scene.connect();
     const name = new URL(urlOfStore()).pathname.slice(1);
     await sql.run(
-      `ALTER DATABASE ${name} SET statement_timeout = '100ms'`,
-      `ALTER DATABASE ${name} SET lock_timeout = '100ms'`,
+      `ALTER DATABASE ${name} SET statement_timeout = '1s'`,
+      `ALTER DATABASE ${name} SET lock_timeout = '1s'`,
       `ALTER DATABASE ${name} SET idle_in_transaction_session_timeout = '20ms'`,
       'SELECT pg_advisory_lock(5160730415)',
     );
     const migration = sitq('migrate');
-    await sleep(500);
+    await eventually(() => hasWaitedFor(sql, '1.5s'));
     await sql.run('SELECT pg_advisory_unlock(5160730415)');
     expect(await migration).toMatchObject({ code: 0, err: '' });
   });
@@ -470,3 +471,12 @@ describe('what cannot be', () => {
     });
   });
 });
+
+/** Whether somebody has waited so long for the lock of another session. */
+async function hasWaitedFor(sql: Sql, interval: string): Promise<boolean> {
+  const waiting = await sql.query(
+    `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+       AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '${interval}'`,
+  );
+  return waiting.length > 0;
+}

@@ -74,6 +74,7 @@ const cases = kinds.flatMap((kind): [StoreKind, Way][] =>
 
 describe.each(cases)('a reply of %s that %s after the commit, of', (kind, way) => {
   const requests = kind === 'postgres' ? POSTGRES : MYSQL;
+  let direct: string;
   let proxy: TcpProxy;
   let sql: Sql;
   let runs: Run[];
@@ -83,7 +84,8 @@ describe.each(cases)('a reply of %s that %s after the commit, of', (kind, way) =
 
   beforeEach(async () => {
     const store = await tempStore(kind);
-    proxy = await TcpProxy.to((store.options as { url: string }).url);
+    direct = (store.options as { url: string }).url;
+    proxy = await TcpProxy.to(direct);
     sql = await store.sql();
     runs = [];
     await start(NEVER, store.options);
@@ -158,6 +160,28 @@ describe.each(cases)('a reply of %s that %s after the commit, of', (kind, way) =
     expect(await queue.getTask(task.id)).toMatchObject({ status: 'completed', attempt: 2 });
     expect(app.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
     expect(runs).toHaveLength(2);
+  });
+
+  test('a retry: the next attempt may begin elsewhere before it is known', async () => {
+    const task = await queue.enqueue('Work.hold', [], { backoff: 0 });
+    await eventually(async () => runs.length === 1);
+    const elsewhere = await startApp([workThatHolds(runs)], {
+      ...({ type: kind, url: direct } as StoreOptions),
+      worker: { pollInterval: 50, lease: NEVER },
+    });
+    const cut = replyMisleads('retry');
+    proxy.refuse();
+    runs[0]!.end('fail');
+    await cut;
+    proxy.cut();
+    await eventually(async () => runs.length === 2);
+    await proxy.accept();
+    expect(await kindsOf(task, 1)).toEqual(['retry']);
+    runs[1]!.end();
+    expect(await task.result(SOON)).toBe('held');
+    expect(app.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
+    expect(elsewhere.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
+    await elsewhere.close();
   });
 
   if (way === 'denies it') {

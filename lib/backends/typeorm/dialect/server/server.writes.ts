@@ -223,8 +223,8 @@ export class ServerWrites {
       this.claims.holdings.release(id, lease);
       const repeated = this.unsure.delete(keyOf(requeue));
       if (done.delete(id)) return write.succeed();
-      if (repeated && left?.lease === lease && left.status === 'queued') {
-        this.claims.wake(true); // it waits in a lane that only a look tells
+      if (repeated && left && hasGoneBack(left, requeue)) {
+        this.claims.wake(true); // it may wait in a lane that only a look tells
         return write.succeed();
       }
       return write.refuse(refusedWrite(id, left !== undefined, lease));
@@ -353,4 +353,13 @@ function isSame(stored: StoredOutcome | undefined, wanted: Settlement): boolean 
 /** Somebody, such as one who wants it cancelled, changed the row at the same moment: once more. */
 function isHeld(stored: StoredOutcome | undefined, { lease }: { lease: number }): boolean {
   return stored?.lease === lease && stored.status === 'running';
+}
+
+/**
+ * Whether the row is what such a write, done without a reply, leaves: also when the next attempt
+ * has begun before it was repeated. A rescue would have left an error of its own.
+ */
+function hasGoneBack(left: StoredOutcome, { lease, error }: Requeue): boolean {
+  if (left.lease === lease) return left.status === 'queued' || left.status === 'cancelled';
+  return left.lease > lease && (error === null || left.error === error);
 }
