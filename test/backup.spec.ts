@@ -21,7 +21,7 @@ import { ReplacedFile } from '../lib/backends/typeorm/backup/replaced-file.js';
 import { TableNames } from '../lib/backends/typeorm/table-names.js';
 import { lockFile } from '../lib/backends/typeorm/backup/file-lock.js';
 import { Scene, until } from './app/processes/scene.js';
-import { runCli } from './app/run-cli.js';
+import { runCli, spawnCli } from './app/run-cli.js';
 import { createStore, stores } from './app/stores.js';
 
 const patience = { timeout: '20s' } as const;
@@ -164,6 +164,24 @@ describe('a backup', () => {
     await expect(backendOf(queue).backup(`/proc/${'x'.repeat(10)}`)).rejects.toThrow(
       /^\/proc\/x+ cannot be written: /,
     );
+    expect(readdirSync(scene.folder)).toEqual(before);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('ended by %s leaves nothing behind', async (signal) => {
+    const queue = await scene.queue();
+    const large = Array.from({ length: 100 }, () => ['x'.repeat(1_000_000)]);
+    await queue.enqueueMany('Nobody.has', large);
+    const before = readdirSync(scene.folder);
+    const hasBegun = () => readdirSync(scene.folder).some((name) => name.endsWith('.partial'));
+    const args = ['backup', scene.path('backup.sqlite'), '--database', scene.database];
+    const { code, err } = await spawnCli(args, {}, async (process) => {
+      await until(hasBegun);
+      process.kill(signal);
+    });
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `error: Interrupted: ${signal} ended it. Nothing has changed.\n`,
+    });
     expect(readdirSync(scene.folder)).toEqual(before);
   });
 

@@ -2,6 +2,7 @@ import { ConfigurationError, sitqSchema, TaskQueue, TypeOrmBackend } from 'nestj
 import { statSync } from 'node:fs';
 import { DataSource } from 'typeorm';
 import type { StoreKind } from './app/databases/kinds.js';
+import { effort } from './app/effort.js';
 import { Scene } from './app/processes/scene.js';
 import { createStore, stores, type Store } from './app/stores.js';
 
@@ -14,8 +15,8 @@ describe.each(stores())('on %s', (kind) => {
   });
   afterEach(() => scene.close());
 
-  test('twenty processes that boot at once on an empty store all come up', async () => {
-    const names = Array.from({ length: 20 }, (_, n) => `boot-${n}`);
+  test('many processes that boot at once on an empty store all come up', async () => {
+    const names = Array.from({ length: effort(8, 20) }, (_, n) => `boot-${n}`);
     const children = names.map((name) => scene.worker(name, {}, { waitForGo: true }));
     await Promise.all(children.map((child) => child.said('loaded')));
     for (const child of children) child.go();

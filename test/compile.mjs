@@ -22,7 +22,7 @@ export async function compile() {
     files.map(async (source) => {
       const target = join(ROOT, OUTPUT, relative(ROOT, source)).replace(/\.ts$/, '.js');
       if (same && modifiedAt(target) > modifiedAt(source)) return;
-      const { code } = await transformFile(source, { ...options, sourceMaps: 'inline' });
+      const { code } = await transformFile(source, options);
       write(target, code);
     }),
   );

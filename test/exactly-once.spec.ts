@@ -1,5 +1,6 @@
 import type { WorkerStats } from 'nestjs-sitq';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { effort, SEED } from './app/effort.js';
 import type { Child } from './app/processes/child.js';
 import { CREATE_PAYMENTS, type Payment } from './app/processes/payments.js';
 import type { Receipt, WorkerConfig } from './app/processes/protocol.js';
@@ -21,11 +22,10 @@ describe.each(stores())('on %s', (kind) => {
   };
 
   describe('workers that are killed and stopped at random', () => {
-    const SEED = 20251122;
-    const TASKS = 150;
+    const TASKS = effort(100, 150);
     const WORKERS = 3;
-    const FAULTS = 24;
-    const FAULTS_PER_STOP = 8;
+    const FAULTS = effort(10, 48);
+    const FAULTS_PER_STOP = 5;
     const LEASE = 1000;
     const name = kind === 'sqlite' ? 'pay-in-turn' : 'pay';
 

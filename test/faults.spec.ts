@@ -1,5 +1,6 @@
 import { TaskFailedError, type TaskHandle, type WorkerStats } from 'nestjs-sitq';
 import { writeFileSync } from 'node:fs';
+import { effort, SEED } from './app/effort.js';
 import { installAudit, readAudit } from './app/processes/audit.js';
 import type { Child } from './app/processes/child.js';
 import { recoveryTimes, violations } from './app/processes/history.js';
@@ -17,22 +18,23 @@ describe.each(stores())('on %s', (kind) => {
   afterEach(() => scene.close());
 
   describe('killed at random', () => {
-    const SEED = 20251121;
     /** Some of it is spent without a single worker, each of which has yet to boot. */
     const USUAL_RECOVERY = LEASE + LEASE / 3 + POLL + 10_000;
 
     test('workers lose, invent and repeat no task without a reason', async () => {
-      const verdict = await torture(workerDeath, kind, { seed: SEED, cycles: 10, time: 180_000 });
+      const cycles = effort(5, 20);
+      const verdict = await torture(workerDeath, kind, { seed: SEED, cycles, time: 180_000 });
       console.log(verdict);
-      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles: 10 });
-      expect(verdict.tasks).toBeGreaterThan(100);
+      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles });
+      expect(verdict.tasks).toBeGreaterThan(50);
       expect(verdict.recovery!.p50).toBeLessThan(USUAL_RECOVERY);
     });
 
     test('producers repeat what was stored already, and it stays one task', async () => {
-      const verdict = await torture(producerDeath, kind, { seed: SEED, cycles: 4, time: 180_000 });
+      const cycles = effort(2, 8);
+      const verdict = await torture(producerDeath, kind, { seed: SEED, cycles, time: 180_000 });
       console.log(verdict);
-      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles: 4 });
+      expect(verdict).toMatchObject({ violations: [], lost: 0, cycles });
       expect(verdict.figures['of these stored before']).toBeGreaterThan(0);
     });
   });

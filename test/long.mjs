@@ -12,17 +12,23 @@ const SEED = '20261122';
 
 const { minutes, seed } = readOptions();
 const torture = (chosen) => ['run', 'torture', '--', '--minutes', minutes, '--seed', chosen];
+const inNumbers = ['boot', 'cli', 'exactly-once', 'faults', 'torture'].map(
+  (name) => `test/${name}.spec.ts`,
+);
 const parts = [
   ['a server away for a minute', ['run', 'test:outage']],
+  [`many at once and again, seed ${SEED}`, ['test', '--', ...inNumbers], SEED],
+  [`many at once and again, seed ${seed}`, ['test', '--', ...inNumbers], seed],
   [`every fault, seed ${SEED}`, torture(SEED)],
   [`every fault, seed ${seed}`, torture(seed)],
   ['mistakes that the torture must find', ['run', 'torture:mutants']],
   ['a million tasks', ['run', 'torture:soak']],
 ];
 
-const failed = parts.filter(([what, args]) => {
+const failed = parts.filter(([what, args, long]) => {
   console.log(`\n== ${what}: npm ${args.join(' ')}`);
-  return spawnSync('npm', args, { stdio: 'inherit' }).status !== 0;
+  const env = { ...process.env, ...(long && { SITQ_TEST_LONG: long }) };
+  return spawnSync('npm', args, { stdio: 'inherit', env }).status !== 0;
 });
 for (const [what] of failed) console.error(`failed: ${what}`);
 console.log(`\n${parts.length - failed.length} of ${parts.length} passed`);

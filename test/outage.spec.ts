@@ -9,6 +9,7 @@ import { installAudit, readAudit } from './app/processes/audit.js';
 import type { Child } from './app/processes/child.js';
 import { violations } from './app/processes/history.js';
 import type { JournalEntry, LedgerEntry, Receipt } from './app/processes/protocol.js';
+import { SEED } from './app/effort.js';
 import { seededRandom } from './app/processes/random.js';
 import { Scene, until } from './app/processes/scene.js';
 import { createStore, stores } from './app/stores.js';
@@ -30,7 +31,6 @@ afterEach(closeScenes);
 const kinds = stores().filter((kind) => kind !== 'sqlite');
 
 describe.each(kinds)('sessions on %s that are killed at random', (kind) => {
-  const SEED = 20251121;
   const SECONDS = 10;
 
   test('lose nothing, run nothing twice, and all is as fast as before', async () => {

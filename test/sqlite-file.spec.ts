@@ -295,6 +295,7 @@ describe('a file that is in use and', () => {
   test('is refused for transactions of the application, too', async () => {
     const shop = await new DataSource({ type: 'better-sqlite3', database: file }).initialize();
     rmSync(file);
+    await said(/was removed/);
     const joined = shop.transaction((manager) =>
       backend.enqueueTasksIn(manager, [task('lost')], () => true),
     );

@@ -1,31 +1,31 @@
+import { effort, SEED } from './app/effort.js';
 import { stores } from './app/stores.js';
 import { FAULTS } from './torture/faults.js';
 import { torture } from './torture/torture.js';
 
-/** Two minutes of it; all the rest is `npm run torture`. */
+/** A minute of it; all the rest is `npm run torture`. */
 const SELECTION: Readonly<Record<string, readonly [fault: string, cycles: number][]>> = {
   sqlite: [
-    ['rollback', 20],
+    ['rollback', effort(8, 40)],
     ['lock-holder', 1],
-    ['shutdown', 4],
-    ['fuzz', 2],
+    ['shutdown', effort(2, 8)],
+    ['fuzz', effort(1, 4)],
   ],
   postgres: [
-    ['sessions', 4],
-    ['network', 5],
-    ['fuzz', 1],
+    ['sessions', effort(3, 8)],
+    ['network', effort(3, 10)],
+    ['fuzz', effort(1, 4)],
   ],
   mysql: [
-    ['network', 5],
-    ['fuzz', 1],
+    ['network', effort(3, 10)],
+    ['fuzz', effort(1, 4)],
   ],
   mariadb: [
-    ['network', 5],
-    ['deadlocks', 5],
-    ['fuzz', 1],
+    ['network', effort(3, 10)],
+    ['deadlocks', effort(3, 10)],
+    ['fuzz', effort(1, 4)],
   ],
 };
-const SEED = 20261122;
 
 describe.each(stores())('on %s', (db) => {
   test.each(SELECTION[db]!)(

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { backUp } from '../backends/typeorm/backup/back-up.js';
+import { interruptible } from './interruptible.js';
 import { addStoreOptions, readStoreFlags, type StoreFlags } from './store-flags.js';
 import type { Terminal } from './terminal.js';
 
@@ -15,7 +16,9 @@ export function backupCommand(terminal: Terminal): Command {
     .option('--force', 'replace what is there');
   return addStoreOptions(command).action(async (target: string, flags: BackupFlags) => {
     const { force = false } = flags;
-    const { file, bytes } = await backUp(readStoreFlags(flags, command), target, { force });
+    const { file, bytes } = await interruptible((signal) =>
+      backUp(readStoreFlags(flags, command), target, { force, signal }),
+    );
     terminal.print(`${terminal.paint('green', 'saved')}  ${file}, ${bytes} bytes`);
   });
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -30,13 +30,22 @@ export async function runCli(args: readonly string[], url?: string): Promise<Cli
   return { code: terminal.exitCode, out: outText, err: errText };
 }
 
-/** Runs `sitq` as a process of its own. */
-export async function spawnCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<CliRun> {
+/**
+ * Runs `sitq` as a process of its own.
+ *
+ * @param meanwhile what is done to the process.
+ */
+export async function spawnCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  meanwhile?: (process: ChildProcess) => unknown,
+): Promise<CliRun> {
   const child = spawn(process.execPath, ['--no-warnings', MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed = Promise.all([text(child.stdout), text(child.stderr)]);
+  void meanwhile?.(child);
   const [code] = (await once(child, 'close')) as [number];
   const [out, err] = await printed;
   return { code, out, err };

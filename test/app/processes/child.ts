@@ -97,7 +97,7 @@ export class Child<C extends Named = Named> {
   ) {
     this.process = fork(config.file ?? processFile(kind), [JSON.stringify(config)], {
       env: { ...process.env, ...config.env },
-      execArgv: ['--enable-source-maps', ...(config.execArgv ?? [])],
+      execArgv: [...(config.execArgv ?? [])],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     Child.living.add(this);

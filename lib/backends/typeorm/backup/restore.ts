@@ -22,16 +22,21 @@ export interface Restored extends BackupContent {
  * Puts a backup in the place of the database of a store. The backup stays as it is.
  *
  * @throws ValidationError when it is no backup of such a store, BackendError when somebody uses the
- * database: nothing has changed then.
+ * database, or the reason of the signal: nothing has changed then.
  */
-export async function restore(settings: StoreSettings, file: string): Promise<Restored> {
+export async function restore(
+  settings: StoreSettings,
+  file: string,
+  signal?: AbortSignal,
+): Promise<Restored> {
   const place = databaseFile(settings);
   const backup = resolve(file);
   const database = existsSync(place) ? realpathSync(place) : place;
   refuseBackup(backup, database);
   return withDraft(database, async (draft) => {
-    await copyDatabase(backup, draft);
+    await copyDatabase(backup, draft, { signal });
     const content = await checkBackup(settings, draft, backup);
+    signal?.throwIfAborted();
     const { names } = createDialect(settings, systemClock, undefined).schema;
     const kept = await new ReplacedFile(database, names).replaceBy(draft);
     return { ...content, file: database, kept };
