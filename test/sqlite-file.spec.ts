@@ -2,9 +2,11 @@ import { TypeOrmBackend, type NewTask, type SitqLogger } from 'nestjs-sitq';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  closeSync,
   copyFileSync,
   cpSync,
   existsSync,
+  openSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -15,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DataSource } from 'typeorm';
+import { OpenFile } from '../lib/backends/typeorm/dialect/sqlite/open-file.js';
 import { isSingleFileMount } from '../lib/backends/typeorm/dialect/sqlite/single-file-mount.js';
 import { eventually } from './app/eventually.js';
 import { Scene } from './app/processes/scene.js';
@@ -179,6 +182,26 @@ describe('when the application has copied its own file and another program opens
     const ids = (await claimed).map(({ id }) => id);
     expect(ids.toSorted()).toEqual(['before', 'meanwhile']);
     expect(stored(file)).toEqual(['before', 'meanwhile']);
+  });
+
+  test('the log of a store that has opened anew is not taken for the removed one', () => {
+    const path = tempFile();
+    const [wal, shm] = [`${path}-wal`, `${path}-shm`];
+    for (const each of [path, wal, shm]) writeFileSync(each, '');
+    const descriptors = [wal, shm].map((each) => openSync(each, 'r'));
+    const file = new OpenFile(path);
+    file.remember();
+    expect(file.isRemovedLogOpenHere).toBe(false);
+    // A new file may get the number of a removed one, here each that of the other.
+    renameSync(wal, `${path}-away`);
+    renameSync(shm, wal);
+    renameSync(`${path}-away`, shm);
+    expect(file.isLogInPlace).toBe(false);
+    expect(file.isRemovedLogOpenHere).toBe(false);
+    rmSync(wal);
+    expect(file.isRemovedLogOpenHere).toBe(true);
+    for (const each of descriptors) closeSync(each);
+    file.forget();
   });
 
   test('two stores of one process open the file anew, both', async () => {

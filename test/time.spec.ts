@@ -104,7 +104,7 @@ describe.each(stores())('a clock on %s', (kind) => {
   });
 
   test('is believed at the first look about a worker that has been silent for ten leases', async () => {
-    const { task } = await holding(50);
+    const { task } = await holding(400);
     const rescued = await eventually(async () => {
       const late = await open();
       const [found] = await late.rescueTasks();

@@ -109,7 +109,7 @@ export class FileGuard {
       connection.abandon();
       if (!this.hasLeft) this.tell('error', 'log', removedLog(path));
     }
-    if (file.isLogOpenHere && !file.isLogInPlace) {
+    if (file.isRemovedLogOpenHere) {
       throw new FileError(
         `The log of the database ${path} was removed, and other connections of this process still ` +
           `have the removed one open. Close them (a DataSource of the application on the same ` +

@@ -101,9 +101,17 @@ export class OpenFile {
     return locksOfAll().some((line) => line.includes(' WRITE ') && line.endsWith(lock));
   }
 
-  /** Whether a connection of this process has the log open that was remembered. */
-  get isLogOpenHere(): boolean {
-    return SHOWS_LOCKS && [this.log, this.index].some((each) => descriptorsOf(each).length > 0);
+  /**
+   * Whether a connection of this process has the log open that was remembered and is not there any
+   * more. One that is there may have got its number: whoever has opened anew already has made it.
+   */
+  get isRemovedLogOpenHere(): boolean {
+    const present = ['-wal', '-shm'].map((end) => identityOf(`${this.path}${end}`));
+    const isThere = (each: Identity | undefined) => present.some((file) => isSame(file, each));
+    return (
+      SHOWS_LOCKS &&
+      [this.log, this.index].some((each) => !isThere(each) && descriptorsOf(each).length > 0)
+    );
   }
 
   /** Where the content of the open file can be read, whatever became of its name. */
