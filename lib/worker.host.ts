@@ -58,6 +58,7 @@ export class WorkerHost {
       return;
     }
     await this.launch();
+    if (this.closing) return;
     this.unwatch = watchListening(this.http.httpAdapter?.getHttpServer(), {
       onFailed: (error) => this.pause(error),
       onListening: () => void this.resume(),
@@ -130,6 +131,7 @@ export class WorkerHost {
   private async resume(): Promise<void> {
     if (this.closing || this.worker?.stats().state === 'running') return;
     await this.worker?.stop();
+    if (this.closing) return;
     await this.launch().catch((error: unknown) => {
       this.logger.error(`The worker cannot start: ${textOf(error)}`);
     });

@@ -69,6 +69,15 @@ class Tenants {
     await this.gate.opened;
   }
 
+  /** A query that begins when it is awaited, as some libraries have it. */
+  @Task()
+  query(): PromiseLike<[boolean, boolean]> {
+    const mine = this.begin();
+    const then = (done: (value: [boolean, boolean]) => void) =>
+      done([this.run.active, storage.getStore() === mine]);
+    return { then } as PromiseLike<[boolean, boolean]>;
+  }
+
   @Task({ timeout: 50, attempts: 2 })
   async stuck(): Promise<void> {
     this.begin();
@@ -169,6 +178,12 @@ test('what a plugin enters around a run is seen by its handler, and by no other'
     }),
   );
   expect(app.module.get(Tenants).seen.sort()).toEqual(ids.map((id) => `around ${id}`).sort());
+});
+
+test('a query that begins when it is awaited begins in the context of its run', async () => {
+  const app = await startApp([Tenants]);
+  const task = await app.queue.for(Tenants).query();
+  expect(await task.result(SOON)).toEqual([true, true]);
 });
 
 test('a signal aborts in no context of others', async () => {

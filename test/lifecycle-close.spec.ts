@@ -74,6 +74,33 @@ describe('a handler that closes its application', () => {
     });
   });
 
+  test('has its time from when the others have had theirs', async () => {
+    const database = tempFile();
+    const closed = new Gate();
+    @Injectable()
+    class Handlers {
+      @Task()
+      endless(): Promise<void> {
+        return new Promise(() => undefined);
+      }
+      @Task()
+      async close(): Promise<string> {
+        await app.close();
+        closed.open();
+        return 'closed';
+      }
+    }
+    const { queue: onlooker } = await startApp([Handlers], { database, worker: false });
+    const app = await startApp([Handlers], { database, worker: { shutdownTimeout: '500ms' } });
+    const endless = await app.queue.for(Handlers).endless();
+    await eventually(async () => (await onlooker.getTask(endless.id))?.status === 'running');
+    const { id } = await app.queue.for(Handlers).close();
+    await closed.opened;
+    expect(await onlooker.handle(id).result(patience)).toBe('closed');
+    expect(await onlooker.getTask(id)).toMatchObject({ attempt: 1 });
+    expect(await onlooker.getTask(endless.id)).toMatchObject({ status: 'queued' });
+  });
+
   test.each(stores())('runs once, and the process ends: %s', async (kind) => {
     const store = await tempStore(kind);
     const backend = new TypeOrmBackend(store.options);

@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { eventually } from './app/eventually.js';
 import { Gate } from './app/gate.js';
 import { LAYOUTS, Parts, type Layout } from './app/layouts.js';
-import { startApp } from './app/start-app.js';
+import { Lines, startApp } from './app/start-app.js';
 import { tempFile } from './app/temp-file.js';
 
 type Start = (metadata: ModuleMetadata) => Promise<INestApplicationContext>;
@@ -107,6 +107,29 @@ describe('an HTTP server that cannot listen', () => {
     await task.result({ timeout: '10s' });
     expect(worker.stats()?.state).toBe('running');
     await app.close();
+    taken.close();
+  });
+
+  test('and then is closed while a handler still ends: no worker starts after that', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, () => resolve()));
+    const { port } = taken.address() as AddressInfo;
+    const begun = new Gate();
+    const mayEnd = new Gate();
+    const lines = new Lines();
+    const parts = new Parts({ database: tempFile() }, { begun: begun.open, mayEnd: mayEnd.opened });
+    const root = rootOf({ imports: [parts.sitq()], providers: [parts.handlers('root')] });
+    const app = await NestFactory.create(root, { ...QUIET, logger: lines });
+    await app.init();
+    await app.get(TaskQueue).enqueue('held', []);
+    await begun.opened;
+    await expect(app.listen(port)).rejects.toThrow('EADDRINUSE');
+    await app.listen(0); // the worker is to start again once that handler has ended
+    const closing = app.close();
+    mayEnd.open();
+    await closing;
+    expect(app.get(WorkerHost).stats()?.state).toBe('stopped');
+    expect(lines.ofSitq.filter((line) => line.includes('runs 1 handler'))).toHaveLength(1);
     taken.close();
   });
 });

@@ -16,7 +16,7 @@ const SOON = { timeout: '50s' } as const;
 
 /** Part of the request that does it. */
 type Requests = Record<
-  'enqueue' | 'enqueues' | 'enqueueMany' | 'claim' | 'settle' | 'retry',
+  'enqueue' | 'enqueues' | 'enqueueMany' | 'claim' | 'settle' | 'retry' | 'look',
   string
 >;
 const POSTGRES: Requests = {
@@ -26,6 +26,7 @@ const POSTGRES: Requests = {
   claim: `SET status = 'running'`,
   settle: 'SET status = s.status',
   retry: 'attempt = t.attempt - c.back',
+  look: 'SELECT t.id, t.lease, t.status, t.result, t.error',
 };
 const MYSQL: Requests = {
   enqueue: 'INSERT INTO',
@@ -34,6 +35,7 @@ const MYSQL: Requests = {
   claim: 'COMMIT',
   settle: 'COMMIT',
   retry: 'COMMIT',
+  look: 'SELECT id, lease, status, result, error',
 };
 
 /** One run of the handler `Work.hold`. */
@@ -161,6 +163,24 @@ describe.each(cases)('a reply of %s that %s after the commit, of', (kind, way) =
     expect(app.worker.stats()).toMatchObject({ refused: 0, inFlight: 0 });
     expect(runs).toHaveLength(2);
   });
+
+  test.each([undefined, 'fail'] as const)(
+    'ends of which one has lost its lease, and the look at that: the others count (%s)',
+    async (how) => {
+      const [task, lost] = await Promise.all(
+        ['good', 'lost'].map((id) => queue.enqueue('Work.hold', [], { id, backoff: '1h' })),
+      );
+      await eventually(async () => runs.length === 2);
+      await sql.run(`UPDATE sitq_task SET lease = lease + 1 WHERE id = 'lost'`);
+      const cut = proxy.cutBefore(requests.look);
+      for (const run of runs) run.end(how);
+      await cut;
+      expect(await kindsOf(task!, 1)).toEqual([how ? 'retry' : 'completed']);
+      await eventually(async () => app.worker.stats()?.inFlight === 0);
+      expect(app.worker.stats()).toMatchObject({ refused: 1 });
+      expect(await queue.getTask(lost!.id)).toMatchObject({ status: 'running' });
+    },
+  );
 
   test('a retry: the next attempt may begin elsewhere before it is known', async () => {
     const task = await queue.enqueue('Work.hold', [], { backoff: 0 });

@@ -95,6 +95,24 @@ describe.each(stores())('a clock on %s', (kind) => {
     expect(rescued).toMatchObject({ id: task, status: 'queued' });
   });
 
+  test('that was set back does not silence the thread that keeps a lease', async () => {
+    const { backend } = await holding(60_000);
+    const sql = await store.sql();
+    const expiry = async () =>
+      Number((await sql.query<{ at: number }>('SELECT expires_at AS at FROM sitq_worker'))[0]!.at);
+    await sql.run(`UPDATE sitq_worker SET expires_at = expires_at + ${HOUR}`);
+    const before = await expiry();
+    const { statement, takesTime } = backend.threadBeat()!;
+    const parameters = [...(takesTime ? [Date.now()] : []), 'worker-1'];
+    let text = statement;
+    for (const value of parameters)
+      text = text.replace(/\?|\$1/, JSON.stringify(value).replaceAll('"', "'"));
+    await sql.run(text);
+    // Those who watch go by its changes alone.
+    expect(await expiry()).toBeLessThan(before);
+    await sql.close();
+  });
+
   test('is not believed at the first look about a worker that fell silent a while ago', async () => {
     const { task } = await holding(60_000);
     await stepBack(-5 * MINUTE);

@@ -1232,6 +1232,22 @@ describe('a serializer of your own', () => {
       errorMessage: expect.stringContaining('wrong key'),
     });
   });
+
+  test('that quotes what it cannot read does not have it stored', async () => {
+    const serializer: Serializer = {
+      serialize: (value) => Buffer.from(String(value)).toString('hex'),
+      deserialize: (text) => JSON.parse(Buffer.from(text, 'hex').toString()),
+    };
+    const { work, queue } = await appWith(() => 'never called', { attempts: 1 }, { serializer });
+    const handle = await work.do('Ann, 4111 1111');
+    await expect(handle.result(patience)).rejects.toMatchObject({
+      errorMessage: expect.stringContaining(
+        'cannot be read as a list of arguments. It is no JSON.',
+      ),
+    });
+    const { error } = (await queue.backend.getResult(handle.id))!;
+    expect(JSON.stringify(error)).not.toContain('4111');
+  });
 });
 
 describe('the log', () => {

@@ -12,8 +12,7 @@ export function readArgs(payload: string, codec: PayloadCodec): unknown[] {
   try {
     args = codec.decode(payload);
   } catch (error) {
-    const why = error instanceof SerializationError ? error.message : textOf(error);
-    throw unreadable(payload, why);
+    throw unreadable(payload, reasonOf(error));
   }
   if (!Array.isArray(args)) throw unreadable(payload, `It is ${kindOf(args)}, not a list.`);
   return args;
@@ -26,6 +25,12 @@ function unreadable(payload: string, why: string): SerializationError {
       `as '["Ann"]', or enqueue the task again.`,
     { path: 'payload' },
   );
+}
+
+/** `JSON.parse` quotes what it cannot read, also what a serializer has decrypted. */
+function reasonOf(error: unknown): string {
+  if (error instanceof SerializationError) return error.message;
+  return error instanceof Error && error.name === 'SyntaxError' ? 'It is no JSON.' : textOf(error);
 }
 
 function kindOf(value: unknown): string {

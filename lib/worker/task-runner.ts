@@ -66,7 +66,7 @@ export class TaskRunner {
       const returned = run.within(() => this.parts.context.enter(run, this.call));
       const busy = performance.now() - began;
       if (busy > LONG) this.parts.observer.computed(run, busy);
-      let value = isPromiseLike(returned) ? await returned : returned;
+      let value = isPromiseLike(returned) ? await this.promiseOf(returned, run) : returned;
       if (isObservable(value)) {
         const values = value;
         value = await run.within(() => this.observe(values, run));
@@ -245,6 +245,12 @@ export class TaskRunner {
       'run',
       (work) => run.within(work),
     );
+  }
+
+  /** A query that begins when it is awaited begins in the context of its run, too. */
+  private promiseOf(value: PromiseLike<unknown>, run: TaskRun): Promise<unknown> {
+    if (value instanceof Promise) return value;
+    return run.within(() => this.parts.context.enter(run, async () => value));
   }
 
   private observe(values: Observable<unknown>, run: TaskRun): Promise<unknown> {

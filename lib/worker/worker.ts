@@ -334,10 +334,16 @@ export class Worker implements RunObserver {
     this.ending = ending;
   }
 
-  /** A handler that called for it spends its attempt when it does not end: it would call again. */
+  /**
+   * A handler that called for it spends its attempt when it does not end: it would call again. Its
+   * time begins now, since until now it has waited for the others.
+   */
   private async end(started: boolean, deadline: number): Promise<void> {
-    await this.outstanding.all(deadline);
-    for (const run of this.outstanding.closers) {
+    const { outstanding, settings } = this;
+    const isClosing = outstanding.closers.length > 0;
+    await outstanding.all(isClosing ? performance.now() + settings.shutdownTimeout : deadline);
+    for (const run of outstanding.closers) {
+      if (run.concluded) continue; // its outcome is on its way
       void this.runner.conclude(run, { kind: 'threw', error: new Error(NOT_ENDED) });
     }
     if (started) {

@@ -15,6 +15,8 @@ export interface Rescue {
   readonly tasks: readonly RescuedTask[];
   /** How many tasks wait no longer for an instant that the clock had passed before it went back. */
   readonly broughtForward: number;
+  /** Workers whose registration it has removed, where that is in the transaction of the batch. */
+  readonly retired?: readonly string[];
 }
 
 /** The kinds of writes, in the order in which a transaction applies them. */

@@ -129,7 +129,7 @@ export function mysqlStatements(names: TableNames) {
     renew: `UPDATE {worker} SET lease = ?, expires_at = ${NOW} + lease, in_flight = ?, stuck = ?,
       lingering = ?, loop_lag = ? WHERE id = ?`,
     /** A registration that ran out unnoticed. */
-    extend: `UPDATE {worker} SET expires_at = GREATEST(expires_at, ${NOW} + lease) WHERE id = ?`,
+    extend: `UPDATE {worker} SET expires_at = ${NOW} + lease WHERE id = ?`,
     workers: `SELECT id, host, pid, process_identity, lease, expires_at, ${NOW} FROM {worker}`,
     /** In whole seconds. Everybody may ask for it so, on MySQL and MariaDB. */
     uptime: `SHOW GLOBAL STATUS LIKE 'Uptime'`,

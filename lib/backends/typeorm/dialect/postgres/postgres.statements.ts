@@ -249,7 +249,7 @@ export function postgresStatements(names: TableNames) {
         in_flight = $2, stuck = $3, lingering = $4, loop_lag = $5
       WHERE id = $6`,
     /** A registration that ran out unnoticed. */
-    extend: `UPDATE {worker} SET expires_at = greatest(expires_at, ${NOW} + lease) WHERE id = $1`,
+    extend: `UPDATE {worker} SET expires_at = ${NOW} + lease WHERE id = $1`,
     workers: `SELECT id, host, pid, process_identity, lease, expires_at, ${NOW}, ${STARTED} FROM {worker}`,
     orphan: `WITH orphan AS MATERIALIZED (
         (SELECT 1 FROM {task} t WHERE ${RUNNING}

@@ -42,6 +42,12 @@ export type Ended = readonly string[] | null;
 /** What is stored of how a run ended. */
 export type StoredOutcome = Omit<Settlement, 'status'> & { readonly status: TaskStatus };
 
+/** A task that was taken back. */
+export interface Requeued extends LaneHead {
+  readonly id: string;
+  readonly status: TaskStatus;
+}
+
 /** What takes a running task back to its queue. */
 export interface Requeue {
   readonly id: string;
@@ -126,7 +132,7 @@ export interface ServerDatabase {
   ): Promise<{ ended: Ended; tasks: ClaimedTask[] }>;
 
   /** Takes running tasks back. Resolves to those that had the current lease. */
-  requeue(requeues: readonly Requeue[]): Promise<(LaneHead & { id: string; status: TaskStatus })[]>;
+  requeue(requeues: readonly Requeue[]): Promise<Requeued[]>;
   /** Changes a waiting task. Null when it does not wait. */
   reschedule(id: string, eta: number | null, error: string | null): Promise<LaneHead | null>;
   cancelWaiting(id: string): Promise<boolean>;

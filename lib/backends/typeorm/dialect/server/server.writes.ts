@@ -12,6 +12,7 @@ import { Registrations } from './registrations.js';
 import type {
   Ended,
   Requeue,
+  Requeued,
   ServerDatabase,
   Settlement,
   StoredOutcome,
@@ -160,12 +161,16 @@ export class ServerWrites {
     const size = (write: WriteOf<'settle'>) => settlementOf(write).result?.length ?? 0;
     for (const portion of portions(writes, size, MOST_CHARACTERS)) {
       const settlements = portion.map(settlementOf);
-      const ended = await this.noting(settlements, () => this.database.settle(settlements));
-      await this.settled(portion, ended);
+      await this.noting(settlements, async () =>
+        this.settled(portion, await this.database.settle(settlements)),
+      );
     }
   }
 
-  /** Remembers which ends of runs may have been stored although the reply was lost. */
+  /**
+   * Remembers which ends of runs may have been stored although the reply was lost, or what became of
+   * the others could not be looked up.
+   */
   private async noting<T>(
     ends: readonly { id: string; lease: number }[],
     work: () => Promise<T>,
@@ -210,7 +215,18 @@ export class ServerWrites {
 
   private async requeue(writes: WriteOf<'change'>[]): Promise<void> {
     const wanted = writes.map(requeueOf);
-    const changed = await this.noting(wanted, () => this.database.requeue(wanted));
+    const missed = await this.noting(wanted, async () =>
+      this.requeued(writes, wanted, await this.database.requeue(wanted)),
+    );
+    if (missed.length > 0) await this.requeue(missed);
+  }
+
+  /** @returns those that are to be tried once more. */
+  private async requeued(
+    writes: readonly WriteOf<'change'>[],
+    wanted: readonly Requeue[],
+    changed: readonly Requeued[],
+  ): Promise<WriteOf<'change'>[]> {
     this.claims.added(changed.filter(({ status }) => status === 'queued'));
     const done = new Set(changed.map(({ id }) => id));
     const stored = await this.outcomesOf(wanted.filter(({ id }) => !done.has(id)));
@@ -229,7 +245,7 @@ export class ServerWrites {
       }
       return write.refuse(refusedWrite(id, left !== undefined, lease));
     });
-    if (missed.length > 0) await this.requeue(missed);
+    return missed;
   }
 
   /** A change without a lease, or the end of a run as cancelled. */

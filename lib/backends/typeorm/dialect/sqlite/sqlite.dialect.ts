@@ -181,12 +181,13 @@ export class SqliteDialect implements Dialect {
       this.doubtful?.undo(this.statements, this.clock.now());
       this.apply(batch);
       this.statements.commit.run();
-      if (!batch.isTentative) this.claims.lanes.changed();
+      if (!batch.isTentative || batch.rescue.length > 0) this.claims.lanes.changed();
     } catch (error) {
       if (this.db.inTransaction) this.statements.rollback.run();
       throw error;
     }
     this.doubtful = undefined;
+    this.rescues.removeMarks(batch.rescue);
     if (this.guard?.isCommitted() ?? true) return;
     this.doubtful = new DoubtfulBatch(batch);
     throw new FileError(

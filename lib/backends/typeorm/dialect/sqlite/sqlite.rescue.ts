@@ -1,7 +1,7 @@
 import type { RescuedTask } from '../../../../core/capabilities/leasing-backend.js';
 import { isProcessGone } from '../../../../core/process-identity.js';
 import { removeMark } from '../../../../core/process-mark.js';
-import type { Rescue, WriteKinds } from '../../write-batch.js';
+import type { Rescue, WriteKinds, WriteOf } from '../../write-batch.js';
 import { ClockSteps } from '../clock-steps.js';
 import { workerLost } from '../worker-lost.js';
 import { WorkerWatch, type Registration } from '../worker-watch.js';
@@ -31,10 +31,8 @@ export class SqliteRescue {
     const { bringForward, retire, running } = this.statements;
     const isEarly = this.lookForEarly(now);
     const broughtForward = isEarly ? bringForward.run(now, now, MOST_BROUGHT_FORWARD).changes : 0;
-    for (const { id } of this.findLost(input, now)) {
-      retire.run(id);
-      removeMark(id);
-    }
+    const retired = this.findLost(input, now).map(({ id }) => id);
+    for (const id of retired) retire.run(id);
     const registered = new Set(this.statements.workers.all().map(({ id }) => id));
     const tasks: RescuedTask[] = [];
     for (const task of running.all()) {
@@ -51,7 +49,12 @@ export class SqliteRescue {
       this.statements.rescue.run(status, finishedAt, error, seq);
       tasks.push({ id, name, workerId, attempt, status });
     }
-    return { tasks, broughtForward };
+    return { tasks, broughtForward, retired };
+  }
+
+  /** Once it is committed: a worker whose registration is still there is judged by its mark. */
+  removeMarks(rescues: readonly WriteOf<'rescue'>[]): void {
+    for (const { outcome } of rescues) outcome?.retired?.forEach(removeMark);
   }
 
   /** Those that are gone or have fallen silent. */
