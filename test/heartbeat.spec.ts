@@ -150,7 +150,8 @@ describe.each(serverKinds())('the thread beside a blocked event loop (%s)', (kin
     await sql.run(isPostgres ? 'COMMIT' : 'UNLOCK TABLES');
     writeFileSync(gate, '');
     await task.result({ timeout: '50s' });
-    // Beside that of the thread one of the worker itself, which it sent before it stood still.
-    expect(most).toBeLessThanOrEqual(2);
+    // Beside that of the thread a claim and a sign of life, sent before the worker stood still. It
+    // tries more often than that.
+    expect(most).toBeLessThanOrEqual(3);
   });
 });
