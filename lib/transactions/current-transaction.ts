@@ -3,6 +3,7 @@ import type { ModuleRef } from '@nestjs/core';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Backend } from '../core/backend.js';
 import { isTransactionalBackend } from '../core/capabilities/transactional-backend.js';
+import { dataSourceOf } from '../core/data-source-of.js';
 import { isEntityManager } from '../core/entity-manager.js';
 import type { SitqOptions } from '../interfaces/sitq-options.interface.js';
 import { ConfigurationError } from '../errors/configuration.error.js';
@@ -45,7 +46,7 @@ export class CurrentTransaction implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     if (!this.findHost || !isTransactionalBackend(this.backend)) return;
     const { tx } = this.clsHost();
-    if (isEntityManager(tx) && !tx.dataSource.isInitialized) return;
+    if (isEntityManager(tx) && !dataSourceOf(tx).isInitialized) return;
     await this.backend.checkManager(tx as EntityManager).catch((error: Error) => {
       const problem = `its host cannot be used for the tasks: ${error.message}`;
       throw refuse(`transactions is 'join', but ${problem}`, 'join');
@@ -66,7 +67,7 @@ export class CurrentTransaction implements OnModuleInit {
   readonly dataSource = (): DataSource | undefined => {
     if (this.given) return this.given;
     const manager = this.findHost ? this.clsHost().tx : this.ask();
-    return isEntityManager(manager) ? manager.dataSource : undefined;
+    return isEntityManager(manager) ? dataSourceOf(manager) : undefined;
   };
 
   private ask(): unknown {

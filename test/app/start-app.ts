@@ -28,6 +28,8 @@ export class Lines implements LoggerService {
 
 /** A running application. */
 export class TestApp {
+  private closing: Promise<void> | undefined;
+
   constructor(
     readonly module: TestingModule,
     readonly lines: Lines,
@@ -41,8 +43,10 @@ export class TestApp {
     return this.module.get(WorkerHost, { strict: false });
   }
 
+  /** Once: up to version 11 Nest calls the hooks again at each call. */
   close(): Promise<void> {
-    return this.module.close();
+    this.closing ??= this.module.close();
+    return this.closing;
   }
 }
 
@@ -74,8 +78,13 @@ function isStoreGiven(options: SitqOptions): boolean {
 /** Starts a real Nest application of any shape. It is closed after the test. */
 export async function startModule(metadata: ModuleMetadata): Promise<TestApp> {
   const app = await compileModule(metadata);
+  try {
+    await app.module.init();
+  } catch (error) {
+    await app.close().catch(() => undefined); // up to version 11 it fails as the boot did
+    throw error;
+  }
   running.add(app);
-  await app.module.init();
   return app;
 }
 

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { StoredContent } from '../../../core/capabilities/transactional-backend.js';
+import { dataSourceOf } from '../../../core/data-source-of.js';
 import type { NewTask } from '../../../core/task.js';
 import { LeaseLostError } from '../../../errors/lease-lost.error.js';
 import { ValidationError } from '../../../errors/validation.error.js';
@@ -108,7 +109,7 @@ export class Joiner {
 
 /** In a transaction of the caller's own, also where all share a connection. */
 function inTurn<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {
-  return SerialTransactions.of(manager.dataSource)?.join(manager, work) ?? work();
+  return SerialTransactions.of(dataSourceOf(manager))?.join(manager, work) ?? work();
 }
 
 function keyOf(taskId: string, lease: number): string {

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { dataSourceOf } from '../../../core/data-source-of.js';
 import { isEntityManager } from '../../../core/entity-manager.js';
 import { showValue } from '../../../core/show-value.js';
 import { ValidationError } from '../../../errors/validation.error.js';
@@ -21,7 +22,7 @@ export class ManagerCheck {
     if (!isEntityManager(manager)) {
       throw refuse(`manager is ${nameOf(manager)}, not an EntityManager.`, nameOf(manager));
     }
-    const { type } = manager.dataSource.options;
+    const { type } = dataSourceOf(manager).options;
     const { place, joined } = this.dialect;
     if (!joined.types.includes(type)) {
       throw refuse(
@@ -38,7 +39,7 @@ export class ManagerCheck {
   /** @throws ValidationError also when it leads elsewhere, which only the database can tell. */
   async check(manager: unknown): Promise<EntityManager> {
     this.checkKind(manager);
-    const { dataSource } = manager;
+    const dataSource = dataSourceOf(manager);
     if (this.proven.has(dataSource)) return manager;
     if (!(await this.dialect.joined.reaches(manager))) {
       const { database } = dataSource.driver;

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { dataSourceOf } from '../../../core/data-source-of.js';
 import { OpenTransaction } from './open-transaction.js';
 
 /** What TypeORM tells of an end. */
@@ -40,11 +41,13 @@ const watches = new WeakMap<DataSource, TransactionWatch>();
 /** The transaction in which a manager writes; none while each of its statements is its own. */
 export function transactionOf(manager: EntityManager): OpenTransaction | undefined {
   const runner = runnerOf(manager);
-  return runner?.isTransactionActive ? watchOf(manager.dataSource).follow(runner) : undefined;
+  return runner?.isTransactionActive ? watchOf(dataSourceOf(manager)).follow(runner) : undefined;
 }
 
 /** On SQLite all managers of a DataSource share a connection, and with it a transaction. */
-function runnerOf({ dataSource, queryRunner }: EntityManager): QueryRunner | undefined {
+function runnerOf(manager: EntityManager): QueryRunner | undefined {
+  const { queryRunner } = manager;
+  const dataSource = dataSourceOf(manager);
   if (queryRunner || dataSource.options.type !== 'better-sqlite3') return queryRunner;
   return dataSource.createQueryRunner();
 }
