@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   DoNotRetryError,
   HandlerRegistry,
+  BackendError,
   LeaseLostError,
   RetryAfterError,
   SerializationError,
@@ -1182,6 +1183,20 @@ describe('the context', () => {
     expect(() => run.task).toThrow('outside a task');
     expect(run.signal.aborted).toBe(false);
   });
+});
+
+test('an outcome is stored although the store throws before there is a promise', async () => {
+  class Hasty extends TypeOrmBackend {
+    throws = 1;
+    override storeResult(...args: Parameters<TypeOrmBackend['storeResult']>): Promise<void> {
+      if ((this.throws -= 1) >= 0) throw new BackendError('not now', { transient: true });
+      return super.storeResult(...args);
+    }
+  }
+  const backend = new Hasty({ database: ':memory:' });
+  const { app, work } = await appWith(() => 'done', {}, { backend });
+  expect(await (await work.do()).result(patience)).toBe('done');
+  expect(app.worker.stats()).toMatchObject({ refused: 0 });
 });
 
 describe('a serializer of your own', () => {

@@ -54,11 +54,13 @@ export class Settler {
    * @returns what is stored, or undefined when it never can be.
    * @throws LeaseLostError
    */
-  store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
-    return this.write(task, outcome).then(
-      () => outcome,
-      (error: unknown) => this.persist(task, outcome, error),
-    );
+  async store(task: ReservedTask, outcome: StorableOutcome): Promise<StorableOutcome | undefined> {
+    try {
+      await this.write(task, outcome); // a store of others may throw before there is a promise
+      return outcome;
+    } catch (error) {
+      return this.persist(task, outcome, error);
+    }
   }
 
   private async persist(
